@@ -1,0 +1,44 @@
+package playbook
+
+import "encoding/json"
+
+// Spec is something whose kind is known only to another room: a probe, a canary, a check or a fault.
+// In YAML it is a mapping with one key, the kind: {http: {url: ...}}. A scalar or list below the key is handed
+// to the kind as it is.
+type Spec struct {
+	// Kind is the one key, for example "http".
+	Kind string
+	// Config is what Kinds made for this kind: a pointer to a struct, filled in and validated by Load.
+	Config any
+}
+
+// MarshalJSON writes {"kind": config}.
+func (s Spec) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{s.Kind: s.Config})
+}
+
+// Kinds are the kinds of fault, probe, canary and check that a playbook may use. The command line wires them, so that
+// this package imports none of them. The first key is the family (the `kind` tag of the field: "fault", "probe",
+// "canary", "check"), the second the kind. The function returns a pointer to a zero config struct, whose yaml tags
+// are decoded as strictly as the playbook's own.
+type Kinds map[string]map[string]func() any
+
+// Validator is what a config may implement to check itself after decoding. Each problem names the YAML key it is
+// about (dotted below the config; empty for the config itself) and what is wrong.
+type Validator interface {
+	Validate() []Problem
+}
+
+// Shorthand is what a config may implement to accept a scalar or a list instead of a mapping,
+// for example {tcp: "host:22"} or {run: [a, b]}.
+type Shorthand interface {
+	// Short takes the scalar (one element, list false) or the list, and returns a hint when it does not fit.
+	Short(values []string, list bool) error
+}
+
+// Problem is one thing wrong with a config.
+type Problem struct {
+	Key     string
+	Message string
+	Hint    string
+}
