@@ -27,6 +27,9 @@ type Playbook struct {
 
 	// Scenarios are the files under scenarios/, by file name without ending, in name order.
 	Scenarios Table[Scenario] `yaml:"-" json:"scenarios"`
+
+	// positions holds the place of everything that is written, by dotted path.
+	positions map[string]Pos
 }
 
 // Environment is one place where the application runs.
@@ -109,8 +112,8 @@ type Service struct {
 	// Uses points at a service that another team owns: team/service@version.
 	Uses string `yaml:"uses,omitempty" json:"uses,omitempty"`
 
-	// Critical says when the application cannot do without it.
-	Critical Criticality `yaml:"critical" json:"critical"`
+	// Critical says when the application cannot do without it. Only a service with Uses may leave it out.
+	Critical Criticality `yaml:"critical,omitempty" json:"critical"`
 	// RTO is the longest time in which its function must be restored.
 	RTO Duration `yaml:"rto,omitempty" json:"rto,omitempty"`
 	// RPO is the longest span of data that may be lost.

@@ -20,7 +20,10 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 // Kinds are the kinds of fault, probe, canary and check that a playbook may use. The command line wires them, so that
 // this package imports none of them. The first key is the family (the `kind` tag of the field: "fault", "probe",
 // "canary", "check"), the second the kind. The function returns a pointer to a zero config struct, whose yaml tags
-// are decoded as strictly as the playbook's own.
+// are decoded as strictly as the playbook's own: an unknown key is an error, a field whose tag lacks omitempty is required, and
+// fields may be strings, numbers, booleans, time.Duration or Duration (written with a unit), encoding.TextUnmarshaler, structs,
+// pointers, slices, maps with string keys, Table and Spec (with a kind tag). Only strings may hold ${placeholders}, so Validate must
+// accept them there.
 type Kinds map[string]map[string]func() any
 
 // Validator is what a config may implement to check itself after decoding. Each problem names the YAML key it is

@@ -1,24 +1,11 @@
 package playbook
 
-import (
-	"time"
-
-	"github.com/belay-dr/belay/internal/calendar"
-)
-
-// Duration is a length of time with a unit: 12h, 90s, 1h30m, 7d, 250ms.
-type Duration time.Duration
-
-// D returns d as a time.Duration.
-func (d Duration) D() time.Duration { return time.Duration(d) }
-
-// DefaultStepTimeout bounds a step that names no timeout.
-const DefaultStepTimeout = Duration(10 * time.Minute)
+import "github.com/belay-dr/belay/internal/calendar"
 
 // Criticality says when the application cannot do without a service. In YAML: always, never, unknown, or
 // {period: "02:00-03:00", days: daily, zone: America/Los_Angeles}.
 type Criticality struct {
-	// Level is Always, Never, Unknown or During.
+	// Level is Always, Never, Unknown or During. It is empty for a service that another team owns and that says nothing.
 	Level CriticalityLevel `yaml:"-" json:"level"`
 	// Period is set when Level is During.
 	Period *Hours `yaml:"-" json:"period,omitempty"`
