@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// commands lists every command, in the order of the story.
+func commands(app *App) []*cobra.Command {
+	return []*cobra.Command{
+		newDemo(app),
+		newInit(app),
+		newLint(app),
+		newRender(app),
+		newDoctor(app),
+		newAgree(app),
+		newExercise(app),
+		newStage(app),
+		newEvidence(app),
+		newFault(app),
+		newHalt(app),
+		newVersion(app),
+		// Hidden: what Belay starts itself as.
+		newHoldInternal(app),
+		newBookstore(app),
+	}
+}
+
+// newRoot makes the whole tree.
+func newRoot(app *App) *cobra.Command {
+	var version bool
+	root := &cobra.Command{
+		Use:           "belay",
+		Short:         "Climb the five stages of resiliency, with a rope",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case version:
+				return runVersion(app, versionOptions{})
+			case len(args) > 0:
+				return unknownCommand(cmd, args[0])
+			default:
+				return overview(app, cmd)
+			}
+		},
+	}
+	root.Flags().BoolVar(&version, "version", false, "print the version")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return Hint(Exit(Usage, err), "try `%s --help`", cmd.CommandPath())
+	})
+	root.AddCommand(commands(app)...)
+	root.AddCommand(topics()...)
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) { showHelp(app, cmd) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error { showHelp(app, cmd); return nil })
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
+	return root
+}
+
+// group makes a command that only holds others, for example `belay evidence`. Alone it shows its help; with a word
+// it does not know it says which one may have been meant.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+// unknownCommand is the error for a word that is no command, with the nearest one that is.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	err := Exitf(Usage, "unknown command %q for %q", word, cmd.CommandPath())
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return Hint(err, "did you mean `%s %s`?", cmd.CommandPath(), near[0])
+	}
+	return Hint(err, "try `%s --help`", cmd.CommandPath())
+}
+
+// strict makes every mistake in arguments and flags a usage error, and gives commands that name no arguments none.
+func strict(cmd *cobra.Command) {
+	args := cmd.Args
+	if args == nil && cmd.Runnable() && !cmd.HasSubCommands() && !cmd.DisableFlagParsing {
+		args = cobra.NoArgs
+	}
+	if args != nil {
+		cmd.Args = func(cmd *cobra.Command, given []string) error {
+			for _, check := range []func() error{
+				func() error { return args(cmd, given) }, cmd.ValidateRequiredFlags, cmd.ValidateFlagGroups,
+			} {
+				if err := check(); err != nil {
+					return usageError(cmd, err)
+				}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+}
+
+// usageError gives a mistake on the command line its exit code and the way to the command's help.
+func usageError(cmd *cobra.Command, err error) error {
+	text := strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])
+	return Hint(Exitf(Usage, "%s", text), "try `%s --help`", cmd.CommandPath())
+}
