@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/playbook"
 )
 
 // Code is the exit code of the process.
@@ -58,10 +59,18 @@ func Hint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
-// listed is an error that is a list of mistakes in a playbook, each with its position.
-type listed interface {
-	error
-	Unwrap() []error
+// mistakes returns the lines of a playbook's mistakes, `file:line:col: path: message (hint)`, or nothing when err is
+// something else.
+func mistakes(err error) []string {
+	var list playbook.Errors
+	if !errors.As(err, &list) {
+		return nil
+	}
+	lines := make([]string, len(list))
+	for i, one := range list {
+		lines[i] = one.Error()
+	}
+	return lines
 }
 
 // codeOf is the one place where an error becomes an exit code. A fault that could not be taken back outranks

@@ -2,20 +2,144 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// overview is what `belay` alone prints.
-func overview(app *App, root *cobra.Command) error {
-	_, err := fmt.Fprintln(app.Stdout, root.Short)
-	return err
+// chapter is one part of the story, with the commands that belong to it.
+type chapter struct {
+	title    string
+	commands []string
 }
 
-// showHelp is the help of one command.
+// chapters order the commands as the story goes. A command that is missing here fails a test.
+func chapters() []chapter {
+	return []chapter{
+		{"See it work", []string{"demo"}},
+		{"Promise: write down what you depend on and how you recover", []string{"init", "lint", "render", "agree"}},
+		{"Practise: break it on purpose, recover by the playbook, measure from outside", []string{"doctor", "exercise"}},
+		{"Prove: evidence that cannot be edited unnoticed", []string{"evidence"}},
+		{"Place: where you stand, and the one next action", []string{"stage"}},
+		{"Safety: no fault outlives its exercise", []string{"halt", "fault"}},
+		{"More", []string{"version", "completion", "help"}},
+	}
+}
+
+// overview is what `belay` alone prints: the story, not the alphabet.
+func overview(app *App, root *cobra.Command) {
+	p := app.Out()
+	p.Line("%s climbs the five stages of resiliency with your team: write the playbook, break the", p.Bold("belay"))
+	p.Line("system on purpose, recover it by the playbook, and see from the evidence where you stand.")
+	byName := map[string]*cobra.Command{}
+	for _, cmd := range root.Commands() {
+		byName[cmd.Name()] = cmd
+	}
+	for _, c := range chapters() {
+		p.Line("")
+		p.Line("%s", p.Bold(c.title))
+		for _, name := range c.commands {
+			if cmd := byName[name]; cmd != nil {
+				p.Line("  %s  %s", pad(name, 10), cmd.Short)
+			}
+		}
+	}
+	p.Line("")
+	p.Line("%s", p.Bold("Start here"))
+	p.Line("  $ belay demo               the Bookstore on this machine, one minute, nothing to install")
+	p.Line("  $ belay init               a playbook for your own application")
+	p.Line("  $ belay COMMAND --help     flags and examples of a command")
+	p.Line("  $ belay help TOPIC         %s", strings.Join(topicNames(), ", "))
+}
+
+// showHelp writes the help of one command or topic.
 func showHelp(app *App, cmd *cobra.Command) {
-	fmt.Fprintln(app.Stdout, cmd.Short)
+	if !cmd.HasParent() {
+		overview(app, cmd)
+		return
+	}
+	p := app.Out()
+	p.Line("%s", strings.TrimSpace(firstOf(cmd.Long, cmd.Short)))
+	if cmd.IsAdditionalHelpTopicCommand() {
+		return
+	}
+	p.Line("\n%s", p.Bold("Usage"))
+	if cmd.HasAvailableSubCommands() {
+		p.Line("  %s COMMAND", cmd.CommandPath())
+		p.Line("\n%s", p.Bold("Commands"))
+		listCommands(p, cmd)
+	} else {
+		p.Line("  %s", cmd.UseLine())
+	}
+	if flags := flagLines(cmd.LocalFlags()); len(flags) > 0 {
+		p.Line("\n%s", p.Bold("Flags"))
+		p.Line("%s", strings.Join(flags, "\n"))
+	}
+	if cmd.Example != "" {
+		p.Line("\n%s", p.Bold("Examples"))
+		p.Line("%s", strings.TrimRight(cmd.Example, "\n "))
+	}
+	if cmd.HasAvailableSubCommands() {
+		p.Line("\n`%s COMMAND --help` tells more about a command.", cmd.CommandPath())
+	}
 }
 
-// topics are the pages of `belay help TOPIC`.
-func topics() []*cobra.Command { return nil }
+func listCommands(w io.Writer, cmd *cobra.Command) {
+	width := 0
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			width = max(width, len(sub.Name()))
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			fmt.Fprintf(w, "  %s  %s\n", pad(sub.Name(), width), sub.Short)
+		}
+	}
+}
+
+// flagLines describes each flag in a line: name, value, meaning, default. --help goes without saying.
+func flagLines(flags *pflag.FlagSet) []string {
+	var names, texts []string
+	width := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if value != "" {
+			name += " " + strings.ToUpper(value)
+		}
+		switch f.DefValue {
+		case "", "false", "0", "0s", "[]":
+		default:
+			usage += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		names, texts = append(names, name), append(texts, usage)
+		width = max(width, len(name))
+	})
+	lines := make([]string, len(names))
+	for i := range names {
+		lines[i] = "  " + pad(names[i], width) + "  " + texts[i]
+	}
+	return lines
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-len(s)))
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

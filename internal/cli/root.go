@@ -21,6 +21,7 @@ func commands(app *App) []*cobra.Command {
 		newFault(app),
 		newHalt(app),
 		newVersion(app),
+		newCompletion(app),
 		// Hidden: what Belay starts itself as.
 		newHoldInternal(app),
 		newBookstore(app),
@@ -31,11 +32,12 @@ func commands(app *App) []*cobra.Command {
 func newRoot(app *App) *cobra.Command {
 	var version bool
 	root := &cobra.Command{
-		Use:           "belay",
-		Short:         "Climb the five stages of resiliency, with a rope",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
+		Use:               "belay",
+		Short:             "Climb the five stages of resiliency, with a rope",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case version:
@@ -43,7 +45,8 @@ func newRoot(app *App) *cobra.Command {
 			case len(args) > 0:
 				return unknownCommand(cmd, args[0])
 			default:
-				return overview(app, cmd)
+				overview(app, cmd)
+				return nil
 			}
 		},
 	}
@@ -55,8 +58,8 @@ func newRoot(app *App) *cobra.Command {
 	root.AddCommand(topics()...)
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) { showHelp(app, cmd) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error { showHelp(app, cmd); return nil })
+	root.SetHelpCommand(newHelp(app))
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
 	strict(root)
 	return root
 }

@@ -14,14 +14,19 @@ func newAgree(app *App) *cobra.Command        { return stub("agree") }
 func newStage(app *App) *cobra.Command        { return stub("stage") }
 func newFault(app *App) *cobra.Command        { return stub("fault") }
 func newHalt(app *App) *cobra.Command         { return stub("halt") }
-func newHoldInternal(app *App) *cobra.Command { return stub("hold-internal") }
+func newHoldInternal(app *App) *cobra.Command { return hidden(stub("hold-internal")) }
 func newDoctor(app *App) *cobra.Command       { return stub("doctor") }
 func newDemo(app *App) *cobra.Command         { return stub("demo") }
-func newBookstore(app *App) *cobra.Command    { return stub("bookstore") }
+func newBookstore(app *App) *cobra.Command    { return hidden(stub("bookstore")) }
 func newExercise(app *App) *cobra.Command     { return stub("exercise") }
 
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, Short: "not written yet", RunE: func(cmd *cobra.Command, args []string) error {
 		return Exitf(Failed, "%s: not written yet", name)
 	}}
+}
+
+func hidden(cmd *cobra.Command) *cobra.Command {
+	cmd.Hidden = true
+	return cmd
 }

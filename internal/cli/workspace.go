@@ -3,9 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/evidence/sqlite"
 	"github.com/belay-dr/belay/playbook"
 )
 
@@ -17,20 +21,14 @@ type Workspace struct {
 
 	app      *App
 	playbook *playbook.Playbook
-	ledger   ledger
-}
-
-// ledger is an evidence.Ledger that is closed.
-type ledger interface {
-	evidence.Ledger
-	Close() error
+	ledger   *sqlite.DB
 }
 
 // Workspace returns the workspace at dir; nothing is read yet. Close it when the command ends.
 func (app *App) Workspace(dir string) (*Workspace, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find workspace: %w", err)
 	}
 	return &Workspace{Dir: abs, app: app}, nil
 }
@@ -41,19 +39,66 @@ func (w *Workspace) State() string { return filepath.Join(w.Dir, ".belay") }
 // LedgerPath is the file of the ledger.
 func (w *Workspace) LedgerPath() string { return filepath.Join(w.State(), "ledger.db") }
 
-// Playbook loads the playbook, once. The error lists every mistake and exits with Usage.
+// Playbook loads the playbook, once. An invalid one gives every mistake and exits with Usage.
 func (w *Workspace) Playbook() (*playbook.Playbook, error) {
-	return nil, errors.New("load playbook: not wired yet")
+	if w.playbook != nil {
+		return w.playbook, nil
+	}
+	if err := w.hasPlaybook(); err != nil {
+		return nil, err
+	}
+	// os.Root: a scenario that is a symbolic link out of the directory is not followed.
+	root, err := os.OpenRoot(w.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open playbook: %w", err)
+	}
+	defer root.Close()
+	pb, err := playbook.Load(root.FS(), Kinds())
+	if err != nil {
+		return nil, err
+	}
+	w.playbook = pb
+	return pb, nil
+}
+
+// hasPlaybook gives a directory without a playbook an error that says how to get one.
+func (w *Workspace) hasPlaybook() error {
+	_, err := os.Stat(filepath.Join(w.Dir, "belay.yaml"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil // found, or the loader says what is wrong with it
+	}
+	return Hint(Exitf(Usage, "no playbook in %s", w.Dir),
+		"`belay init` writes one; --dir names the directory that holds belay.yaml")
 }
 
 // Ledger opens the ledger, once, and makes it when it is not there.
-func (w *Workspace) Ledger(ctx context.Context) (evidence.Ledger, error) {
-	return nil, errors.New("open ledger: not wired yet")
+func (w *Workspace) Ledger(ctx context.Context) (*sqlite.DB, error) {
+	if w.ledger != nil {
+		return w.ledger, nil
+	}
+	if err := os.MkdirAll(w.State(), 0o755); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	db, err := sqlite.Open(ctx, w.LedgerPath(), w.app.Clock)
+	if err != nil {
+		return nil, err
+	}
+	w.ledger = db
+	return db, nil
 }
 
 // Records reads the ledger without making one: a workspace without a ledger has no records.
 func (w *Workspace) Records(ctx context.Context, f evidence.Filter) ([]evidence.Record, error) {
-	return nil, errors.New("read ledger: not wired yet")
+	if w.ledger == nil {
+		if _, err := os.Stat(w.LedgerPath()); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	db, err := w.Ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.List(ctx, f)
 }
 
 // Close closes what was opened.
