@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -39,9 +40,14 @@ func Chain(seq int64, id string, at time.Time, d Draft, prev string) (Record, er
 
 // Sum computes what the record's Hash must be. It is an error when the record has no canonical form.
 func (r Record) Sum() (string, error) {
-	for _, field := range []string{r.ID, r.Kind, r.Subject, string(r.Grade), r.Environment, r.Actor, r.Prev, string(r.Payload)} {
+	// encoding/json writes one replacement for all bytes that are not UTF-8, so that different texts would look alike.
+	fields := []string{r.ID, r.Kind, r.Subject, string(r.Grade), r.Environment, r.Actor, r.Prev, string(r.Payload)}
+	for name, digest := range r.Digests {
+		fields = append(fields, name, digest)
+	}
+	for _, field := range fields {
 		if !utf8.ValidString(field) {
-			return "", fmt.Errorf("text that is not UTF-8")
+			return "", errors.New("text that is not UTF-8")
 		}
 	}
 	text, err := json.Marshal(struct {
