@@ -68,7 +68,7 @@ func isZone(word string) bool {
 	if strings.Contains(word, "/") || word == "UTC" {
 		return true
 	}
-	if strings.ContainsAny(word, "0123456789:,-") || strings.EqualFold(word, "daily") {
+	if len(word) < 2 || strings.ContainsAny(word, "0123456789:,-") || strings.EqualFold(word, "daily") {
 		return false
 	}
 	_, ok := weekday(word)
