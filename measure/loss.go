@@ -1,6 +1,12 @@
 package measure
 
-import "time"
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
 
 // LossReport is what a canary found missing after a recovery.
 type LossReport struct {
@@ -32,5 +38,141 @@ type LossReport struct {
 	Resolution time.Duration `json:"resolution_ns"`
 }
 
-// Loss compares what was acknowledged with what is present, in the order it was read back.
-func Loss(writes []Write, present []int64, outage OutageReport) LossReport { return LossReport{} }
+// Loss compares what was acknowledged with what is present, in the order it was read back. The outage says when the service
+// stopped; without one (Happened is false) the span reaches to the next survivor.
+func Loss(writes []Write, present []int64, outage OutageReport) LossReport {
+	var r LossReport
+	count := r.countPresent(present)
+	var acked []Write
+	for _, w := range settled(writes) {
+		n := count[w.Seq]
+		delete(count, w.Seq)
+		switch w.State {
+		case WriteAcked:
+			r.Acked++
+			acked = append(acked, w)
+			if n == 0 {
+				r.Lost = append(r.Lost, w.Seq)
+			}
+		case WriteFailed:
+			r.Failed++
+			if n > 0 {
+				r.Phantoms++
+			}
+		default:
+			r.Unknown++
+			if n > 0 {
+				r.UnknownKept++
+			}
+		}
+	}
+	r.Foreign = len(count)
+	r.Rows = len(r.Lost)
+	r.Resolution = writeResolution(acked, outage)
+	if r.Rows > 0 {
+		r.bound(acked, outage)
+	}
+	return r
+}
+
+// countPresent counts each number and notes duplicates and disorder.
+func (r *LossReport) countPresent(present []int64) map[int64]int {
+	count := make(map[int64]int, len(present))
+	highest := int64(math.MinInt64)
+	for _, seq := range present {
+		count[seq]++
+		switch {
+		case count[seq] > 1:
+			r.Duplicates++
+		case seq < highest:
+			r.Reordered++
+		}
+		highest = max(highest, seq)
+	}
+	return count
+}
+
+// settled gives each write once, with its last word, in the order of the numbers. A journal holds the intent first and
+// the end later; an intent without an end is unknown.
+func settled(writes []Write) []Write {
+	last := make(map[int64]Write, len(writes))
+	for _, w := range writes {
+		if known, ok := last[w.Seq]; !ok || known.State == WriteIntent {
+			last[w.Seq] = w
+		}
+	}
+	return slices.SortedFunc(maps.Values(last), func(a, b Write) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+// bound finds the span of the loss and tells holes from the tail. Acked writes are in the order of their numbers.
+func (r *LossReport) bound(acked []Write, outage OutageReport) {
+	lost := make(map[int64]bool, len(r.Lost))
+	for _, seq := range r.Lost {
+		lost[seq] = true
+	}
+	var first, last Write               // of the lost ones
+	anyLost := false
+	var before, after, lastEarly *Write // survivors: before the first loss, after the last, the last one sent before the outage
+	for i, w := range acked {
+		switch {
+		case lost[w.Seq]:
+			if !anyLost {
+				first, anyLost = w, true
+			}
+			last, after = w, nil
+		default:
+			if !anyLost {
+				before = &acked[i]
+			}
+			if after == nil {
+				after = &acked[i]
+			}
+			if !outage.Happened || w.Sent < outage.Start.Until {
+				lastEarly = &acked[i]
+			}
+		}
+	}
+	for _, seq := range r.Lost {
+		if lastEarly != nil && seq < lastEarly.Seq {
+			r.Holes++
+		}
+	}
+	r.Tail = r.Rows - r.Holes
+	r.Span.Lower = max(0, last.Sent-first.Done)
+	until, known := lossUntil(last, after, outage)
+	if before == nil || !known {
+		r.Span.Censored = true
+		return
+	}
+	r.Span.Upper = max(r.Span.Lower, until-before.Sent)
+}
+
+// lossUntil is the latest instant up to which data can have been lost. A write that was acknowledged and lost after the
+// outage began (the service flapped, or writes outlived reads) moves it.
+func lossUntil(last Write, after *Write, outage OutageReport) (time.Duration, bool) {
+	switch {
+	case outage.Happened:
+		return max(outage.Start.Until, last.Done), true
+	case after != nil:
+		return after.Done, true
+	}
+	return 0, false
+}
+
+// writeResolution is the longest time between two acknowledged writes, from before the first was taken to after the second was. The outage
+// itself, in which nothing could be written, does not count.
+func writeResolution(acked []Write, outage OutageReport) time.Duration {
+	var worst time.Duration
+	for i := 1; i < len(acked); i++ {
+		a, b := acked[i-1], acked[i]
+		if outage.Happened && a.Sent < outage.Start.Until && b.Done > outage.Start.Until {
+			worst = max(worst, outage.Start.Until-a.Sent)
+			continue
+		}
+		worst = max(worst, b.Done-a.Sent)
+	}
+	if n := len(acked); n > 0 && outage.Happened && acked[n-1].Sent < outage.Start.Until {
+		worst = max(worst, outage.Start.Until-acked[n-1].Sent)
+	}
+	return worst
+}

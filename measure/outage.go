@@ -45,6 +45,8 @@ type OutageReport struct {
 	OKs   int `json:"oks"`
 	Fails int `json:"fails"`
 	Voids int `json:"voids"`
+
+	episodeFails int
 }
 
 // Outage says what the samples show up to end: the first outage that ended in a sustained window, or one that goes on.
@@ -56,13 +58,35 @@ func Outage(samples []Sample, gaps []Gap, pace Pace, end time.Duration) OutageRe
 // OutageSince is Outage for failures that ended after from. Earlier ones (an unhealthy baseline) are the caller's
 // business; earlier good answers still count.
 func OutageSince(samples []Sample, gaps []Gap, pace Pace, from, end time.Duration) OutageReport {
-	return OutageReport{}
+	all := Outages(samples, gaps, pace, from, end)
+	report := all[0]
+	for _, later := range all[1:] {
+		report.Relapses += later.episodeFails
+	}
+	return report
 }
 
-// Outages returns every outage, each from the end of the one before.
+// Outages returns every outage in order; when there was none, one report that says so.
 func Outages(samples []Sample, gaps []Gap, pace Pace, from, end time.Duration) []OutageReport {
-	return nil
+	w := sweep{pace: pace, from: from, gaps: gaps, state: StateUp, now: minInstant}
+	sorted := inEndOrder(samples)
+	for _, s := range sorted {
+		w.feed(s)
+	}
+	w.close(Sample{}, minInstant) // everything has ended: nothing is left to wait for
+	look := newLook(sorted, gaps, pace, from, end)
+	var reports []OutageReport
+	for i := range w.done {
+		reports = append(reports, look.report(&w.done[i], true))
+	}
+	if w.open.fails > 0 {
+		reports = append(reports, look.report(&w.open, false))
+	}
+	if len(reports) == 0 {
+		reports = append(reports, look.base)
+	}
+	return reports
 }
 
 // minInstant is before every instant.
-const minInstant = time.Duration(-1 << 62)
+const minInstant = time.Duration(-1 << 61)

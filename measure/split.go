@@ -31,8 +31,81 @@ type Split struct {
 	Stabilise *time.Duration `json:"stabilise_ns"`
 }
 
-// SplitOf divides the time between the instants.
-func SplitOf(i Instants) Split { return Split{} }
+// SplitOf divides the time between the instants. An instant that lies before an earlier one is moved up to it: the parts
+// follow each other and never overlap.
+func SplitOf(i Instants) Split {
+	began := i.FirstFail
+	if began == nil {
+		began = i.Fault
+	}
+	detected := notBefore(i.Detected, began)
+	declared := notBefore(i.Declared, detected)
+	step := notBefore(i.FirstStep, declared)
+	first, second := i.ProcedureEnd, i.FirstOK
+	if first != nil && second != nil && *second < *first {
+		first, second = second, first
+	}
+	executed := notBefore(first, step)
+	verified := notBefore(second, executed)
+	if i.ProcedureEnd == nil || i.FirstOK == nil {
+		// Without a procedure there is nothing to execute or to verify; without a good answer nothing is over.
+		executed, verified = nil, i.FirstOK
+	}
+	return Split{
+		Detect:    part(began, detected),
+		Declare:   part(detected, declared),
+		Decide:    part(declared, step),
+		Execute:   part(step, executed),
+		Verify:    part(executed, verified),
+		Stabilise: part(verified, notBefore(i.Stable, verified)),
+	}
+}
+
+// Total is the sum of the parts that are known.
+func (s Split) Total() time.Duration {
+	var sum time.Duration
+	for _, p := range s.parts() {
+		if p.took != nil {
+			sum += *p.took
+		}
+	}
+	return sum
+}
 
 // Biggest names the part that took longest: detect, declare, decide, execute, verify or stabilise; empty when there is none.
-func (s Split) Biggest() (part string, took time.Duration) { return "", 0 }
+func (s Split) Biggest() (part string, took time.Duration) {
+	for _, p := range s.parts() {
+		if p.took != nil && (part == "" || *p.took > took) {
+			part, took = p.name, *p.took
+		}
+	}
+	return part, took
+}
+
+type namedPart struct {
+	name string
+	took *time.Duration
+}
+
+func (s Split) parts() []namedPart {
+	return []namedPart{
+		{"detect", s.Detect}, {"declare", s.Declare}, {"decide", s.Decide},
+		{"execute", s.Execute}, {"verify", s.Verify}, {"stabilise", s.Stabilise},
+	}
+}
+
+// notBefore moves t up to earlier; nil stays nil.
+func notBefore(t, earlier *time.Duration) *time.Duration {
+	if t == nil || earlier == nil || *t >= *earlier {
+		return t
+	}
+	return earlier
+}
+
+func part(from, to *time.Duration) *time.Duration {
+	if from == nil || to == nil {
+		return nil
+	}
+	took := *to - *from
+	return &took
+}

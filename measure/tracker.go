@@ -35,24 +35,32 @@ const (
 	StateStable     State = "stable"     // it answered for the whole window
 )
 
-// Tracker follows one probe live. Feed it samples as they end. What it says in the end is what Outage says of the same samples.
+// Tracker follows one probe live. Feed it samples as they end. Fed in the order of their ends it sees the same flaps and the same
+// sustained window as Outage; what it reports in the end is what Outage says of the same samples in any order.
 // It is not safe for concurrent use.
 type Tracker struct {
-	pace Pace
-	from time.Duration
+	sweep   sweep
+	samples []Sample
 }
 
 // NewTracker follows failures that end after from.
-func NewTracker(pace Pace, from time.Duration) *Tracker { return &Tracker{pace: pace, from: from} }
+func NewTracker(pace Pace, from time.Duration) *Tracker {
+	return &Tracker{sweep: sweep{pace: pace, from: from, state: StateUp, now: minInstant}}
+}
 
 // Feed takes the next sample and returns the edges it shows.
-func (t *Tracker) Feed(s Sample) []Edge { return nil }
+func (t *Tracker) Feed(s Sample) []Edge {
+	t.samples = append(t.samples, s)
+	return t.sweep.feed(s)
+}
 
-// Gap takes a span in which the observer did not look.
-func (t *Tracker) Gap(g Gap) {}
+// Gap takes a span in which the observer did not look. Samples fed later that overlap it and failed are in doubt.
+func (t *Tracker) Gap(g Gap) { t.sweep.gaps = append(t.sweep.gaps, g) }
 
 // State is where the service is.
-func (t *Tracker) State() State { return StateUp }
+func (t *Tracker) State() State { return t.sweep.state }
 
-// Report is Outage over everything fed so far.
-func (t *Tracker) Report(end time.Duration) OutageReport { return OutageReport{} }
+// Report is OutageSince over everything fed so far.
+func (t *Tracker) Report(end time.Duration) OutageReport {
+	return OutageSince(t.samples, t.sweep.gaps, t.sweep.pace, t.sweep.from, end)
+}
