@@ -58,12 +58,17 @@ func checkNumbers(payload []byte) error {
 	}
 }
 
+// exact reports whether an integer keeps its digits, or at least its value, in RFC 8785. Other numbers are floats in
+// every reader and keep their value.
 func exact(number string) bool {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil {
 		return false
 	}
 	if strings.ContainsAny(number, ".eE") {
+		return true
+	}
+	if text, err := jcs.NumberToJSON(f); err == nil && text == number {
 		return true
 	}
 	written, ok := new(big.Int).SetString(number, 10)
