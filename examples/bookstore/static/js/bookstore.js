@@ -1,0 +1,2 @@
+// Marks the page as having its scripts.
+document.documentElement.dataset.scripts = "loaded";
