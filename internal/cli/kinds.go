@@ -1,9 +1,19 @@
 package cli
 
-import "github.com/belay-dr/belay/playbook"
+import (
+	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/measure/canary"
+	"github.com/belay-dr/belay/measure/probe"
+	"github.com/belay-dr/belay/playbook"
+)
 
-// Kinds are the kinds of probe, canary, check and fault that a playbook may use. This is the only place that knows
+// Kinds are the kinds of probe, check, canary and fault that a playbook may use. This is the only place that knows
 // them all.
 func Kinds() playbook.Kinds {
-	return playbook.Kinds{}
+	return playbook.Kinds{
+		"probe":  probe.Kinds(),
+		"check":  probe.Checks(),
+		"canary": canary.Kinds(),
+		"fault":  targets.Kinds(),
+	}
 }

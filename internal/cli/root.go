@@ -82,10 +82,9 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 
 // unknownCommand is the error for a word that is no command, with the nearest one that is.
 func unknownCommand(cmd *cobra.Command, word string) error {
-	cmd.SuggestionsMinimumDistance = 2
 	err := Exitf(Usage, "unknown command %q for %q", word, cmd.CommandPath())
-	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		return Hint(err, "did you mean `%s %s`?", cmd.CommandPath(), near[0])
+	if near := nearest(cmd, word); near != nil {
+		return Hint(err, "did you mean `%s`?", near.CommandPath())
 	}
 	return Hint(err, "try `%s --help`", cmd.CommandPath())
 }
@@ -115,6 +114,12 @@ func strict(cmd *cobra.Command) {
 
 // usageError gives a mistake on the command line its exit code and the way to the command's help.
 func usageError(cmd *cobra.Command, err error) error {
-	text := strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	switch {
+	case strings.HasPrefix(text, "accepts "), strings.HasPrefix(text, "requires "), strings.HasPrefix(text, "unknown command "):
+		text = "wrong number of arguments, expected: " + strings.TrimSuffix(cmd.UseLine(), " [flags]")
+	case strings.HasPrefix(text, "invalid argument "):
+		text += ", expected one of: " + strings.Join(cmd.ValidArgs, ", ")
+	}
 	return Hint(Exitf(Usage, "%s", text), "try `%s --help`", cmd.CommandPath())
 }

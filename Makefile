@@ -1,0 +1,61 @@
+# What a contributor types. Every target works as an ordinary user; only installing PostgreSQL needs root.
+
+GO      ?= go
+LINT    := $(GO) tool -modfile=tools/lint.mod
+TIMEOUT ?= 20m
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/belay and bin/belay-hold
+	$(GO) build -trimpath -ldflags="-s -w" -o bin/ ./cmd/...
+
+.PHONY: test
+test: parts ## the whole test suite; installs or starts the real parts that it needs, and says so
+	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: parts
+parts: ## look for the real parts that the tests use; as root, install what is missing
+	@bash tools/parts
+
+.PHONY: torture
+torture: parts ## the long runs: 50 truths, 30 kills a phase, the long properties (an hour or so)
+	BELAY_TORTURE=1 $(GO) test -count=1 -timeout 180m ./...
+
+.PHONY: race
+race: parts ## the test suite under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzzer for FUZZTIME (default 20s)
+	@bash tools/fuzz
+
+.PHONY: bench
+bench: ## start-up beside a bare cobra program, then the Go benchmarks
+	$(GO) run ./internal/bench
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: vet
+vet: ## go vet for Linux and macOS
+	$(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck and the format (docs/decisions/0002 says why these)
+	$(LINT) staticcheck ./...
+	@unformatted=$$($(LINT) gofumpt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: fmt
+fmt: ## format all Go files
+	$(LINT) gofumpt -w $$(git ls-files '*.go')
+
+.PHONY: generate
+generate: ## everything that is generated: the playbook's JSON Schema, docs/reference/cli.md
+	$(GO) generate ./...
+
+.PHONY: check-clean
+check-clean: generate ## fail when generated files were stale
+	@git diff --exit-code --stat || { echo "stale: run make generate and commit"; exit 1; }
