@@ -138,7 +138,7 @@ func noActor(p *pass) {
 
 // vaguely finds words that leave open what is done.
 var vaguely = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(handle[sd]?|deal with|take care of|sort out|look into|fix (?:it|things|the (?:problem|issue))|` +
+	return regexp.MustCompile(`(?i)\b(handle (?:the|this|it|any|all)|deal with|take care of|sort out|look into|fix (?:it|things|the (?:problem|issue))|` +
 		`as (?:needed|appropriate|necessary|required)|if (?:necessary|needed|required)|where appropriate|appropriately|somehow|etc)\b`)
 })
 

@@ -1,0 +1,30 @@
+// Package render writes the whole playbook as one document that a person can print and use offline, at three in the
+// morning, without Belay: as Markdown, or as one HTML file that loads nothing else.
+//
+// It writes what the playbook says and what follows from it, and nothing it would have to measure. It never runs
+// anything. Start reading at document.go, which gathers what both forms show.
+package render
+
+import (
+	"io"
+	"time"
+
+	"github.com/belay-dr/belay/playbook"
+	"github.com/belay-dr/belay/playbook/lint"
+)
+
+// Options say what goes into a document.
+type Options struct {
+	// Environment limits commands and values to one environment. Empty means all of them.
+	Environment string
+	// Findings are shown in the appendix. Nil means that lint is run.
+	Findings []lint.Finding
+	// At is the time for which the call order says who can be reached. Zero leaves availability out of the order.
+	At time.Time
+}
+
+// Markdown writes the playbook as one Markdown document with Mermaid diagrams.
+func Markdown(w io.Writer, pb *playbook.Playbook, opts Options) error { return nil }
+
+// HTML writes the playbook as one self-contained HTML document with inline SVG diagrams and no script.
+func HTML(w io.Writer, pb *playbook.Playbook, opts Options) error { return nil }
