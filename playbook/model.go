@@ -37,7 +37,7 @@ type Environment struct {
 	// Kind is "non-production" or "production".
 	Kind EnvironmentKind `yaml:"kind" json:"kind"`
 	// Vars are the values of ${placeholders} here.
-	Vars Table[string] `yaml:"vars,omitempty" json:"vars,omitempty"`
+	Vars Table[string] `yaml:"vars,omitempty" json:"vars,omitempty" text:"any"`
 	// Identity pins what must be seen live before a fault or a step, for example aws_account.
 	Identity Table[string] `yaml:"identity,omitempty" json:"identity,omitempty"`
 	// Approvals says who must approve an exercise here.

@@ -14,6 +14,3 @@ func (pb *Playbook) Position(path string) Pos {
 	}
 	return Pos{File: MainFile, Line: 1, Col: 1}
 }
-
-// MainFile is the name of the file with everything but the scenarios.
-const MainFile = "belay.yaml"

@@ -75,7 +75,7 @@ type Step struct {
 	// Use names an action, whose binding for the environment is carried out.
 	Use string `yaml:"use,omitempty" json:"use,omitempty"`
 	// Run is a command, as an argument list; no shell is involved.
-	Run []string `yaml:"run,omitempty" json:"run,omitempty"`
+	Run []string `yaml:"run,omitempty" json:"run,omitempty" text:"any"`
 	// Shell is a command for /bin/sh -c, for the rare step that needs one.
 	Shell string `yaml:"shell,omitempty" json:"shell,omitempty"`
 	// Check is something to be verified.
@@ -125,7 +125,7 @@ type Step struct {
 	NoReturn bool `yaml:"no_return,omitempty" json:"no_return,omitempty"`
 }
 
-// Then is where a procedure goes after a step.
+// Then is where a procedure goes after a step. In YAML it may be written as the jump of OK alone.
 type Then struct {
 	// OK is where to go when the step succeeded. Empty means Next.
 	OK Jump `yaml:"ok,omitempty" json:"ok,omitempty"`
@@ -190,7 +190,7 @@ type Action struct {
 
 // Binding is what an action is in one environment. Exactly one of Run, Shell, Manual and Check is set.
 type Binding struct {
-	Run     []string       `yaml:"run,omitempty" json:"run,omitempty"`
+	Run     []string       `yaml:"run,omitempty" json:"run,omitempty" text:"any"`
 	Shell   string         `yaml:"shell,omitempty" json:"shell,omitempty"`
 	Manual  string         `yaml:"manual,omitempty" json:"manual,omitempty"`
 	Check   *Spec          `yaml:"check,omitempty" json:"check,omitempty" kind:"check"`
