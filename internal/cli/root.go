@@ -83,7 +83,11 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 // unknownCommand is the error for a word that is no command, with the nearest one that is.
 func unknownCommand(cmd *cobra.Command, word string) error {
 	err := Exitf(Usage, "unknown command %q for %q", word, cmd.CommandPath())
-	if near := nearest(cmd, word); near != nil {
+	switch near := nearest(cmd, word); {
+	case near == nil:
+	case near.IsAdditionalHelpTopicCommand():
+		return Hint(err, "did you mean `%s help %s`?", cmd.CommandPath(), near.Name())
+	default:
 		return Hint(err, "did you mean `%s`?", near.CommandPath())
 	}
 	return Hint(err, "try `%s --help`", cmd.CommandPath())
