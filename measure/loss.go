@@ -110,7 +110,7 @@ func (r *LossReport) bound(acked []Write, outage OutageReport) {
 	for _, seq := range r.Lost {
 		lost[seq] = true
 	}
-	var first, last Write               // of the lost ones
+	var first, last Write // of the lost ones
 	anyLost := false
 	var before, after, lastEarly *Write // survivors: before the first loss, after the last, the last one sent before the outage
 	for i, w := range acked {
