@@ -323,11 +323,7 @@ func (d *decoder) spec(n *yaml.Node, at place, v *Spec) bool {
 	if !d.decode(config, inside, fieldOf(v.Config)) {
 		return false
 	}
-	validator, ok := v.Config.(Validator)
-	if !ok {
-		return true
-	}
-	for _, problem := range validator.Validate() {
+	for _, problem := range problemsOf(v.Config) {
 		path := inside.path
 		if problem.Key != "" {
 			path = join(path, problem.Key)

@@ -1,6 +1,10 @@
 package playbook
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // Spec is something whose kind is known only to another room: a probe, a canary, a check or a fault.
 // In YAML it is a mapping with one key, the kind: {http: {url: ...}}. A scalar or list below the key is handed
@@ -30,6 +34,27 @@ type Kinds map[string]map[string]func() any
 // about (dotted below the config; empty for the config itself) and what is wrong.
 type Validator interface {
 	Validate() []Problem
+}
+
+// ConfigChecker is Validator for the configs of rooms that do not import this one: what is wrong, by YAML key.
+type ConfigChecker interface {
+	CheckConfig() map[string]string
+}
+
+// problemsOf asks a config what is wrong with it, in whichever way it can say.
+func problemsOf(config any) []Problem {
+	switch c := config.(type) {
+	case Validator:
+		return c.Validate()
+	case ConfigChecker:
+		problems := c.CheckConfig()
+		var list []Problem
+		for _, key := range slices.Sorted(maps.Keys(problems)) {
+			list = append(list, Problem{Key: key, Message: problems[key]})
+		}
+		return list
+	}
+	return nil
 }
 
 // Shorthand is what a config may implement to accept a scalar or a list instead of a mapping,
