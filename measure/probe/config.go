@@ -71,9 +71,3 @@ type Run struct {
 	Contains string `yaml:"contains,omitempty" json:"contains,omitempty"`
 	Timeout  string `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 }
-
-// Statuses is a list of HTTP status codes. In YAML and JSON one code may stand alone.
-type Statuses []int
-
-// Values maps JSON paths to what must be there, as text. In YAML and JSON the values may be numbers and booleans.
-type Values map[string]string
