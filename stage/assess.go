@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/belay-dr/belay/evidence"
@@ -10,7 +12,8 @@ import (
 // Input is all that an assessment depends on.
 type Input struct {
 	Playbook *playbook.Playbook
-	// Records is the whole ledger, in order. Verify it first: Assess believes its order and its times.
+	// Records is the whole ledger. Verify it first: Assess believes what the records say of themselves, except for
+	// signatures, which it checks.
 	Records []evidence.Record
 	// Policy says how old evidence may be. Zero fields take the defaults.
 	Policy Policy
@@ -29,7 +32,75 @@ type Policy struct {
 	Cadence time.Duration `json:"cadence"`
 }
 
+const day = 24 * time.Hour
+
+func (p Policy) orDefault() Policy {
+	fill := func(field *time.Duration, value time.Duration) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	fill(&p.Agreement, 365*day)
+	fill(&p.Exercise, 365*day)
+	fill(&p.Cadence, 35*day)
+	return p
+}
+
 // Assess says where the application stands. It reads no clock and no file: the same input gives the same answer.
 func Assess(in Input) Assessment {
-	return Assessment{}
+	a := newAssessor(in)
+	criteria := slices.Concat(a.prerequisites(), a.stage1(), a.stage2(), a.stage3(), a.stage4(), a.stage5())
+	for i := range criteria {
+		a.waive(&criteria[i])
+		if criteria[i].Evidence == nil {
+			criteria[i].Evidence = []string{}
+		}
+		if criteria[i].State == Met {
+			criteria[i].Next = ""
+		}
+	}
+	out := Assessment{Application: in.Playbook.Application, Criteria: criteria, Stage: reached(criteria, holds)}
+	for _, c := range criteria {
+		if !holds(c) {
+			out.Next = c.Next
+			break
+		}
+	}
+	out.Lost = lost(criteria, out.Stage)
+	return out
+}
+
+// highest is the top of the ladder.
+const highest = 5
+
+// reached is the highest stage all of whose criteria, and all below, are good. The prerequisites belong to stage 1:
+// without them an application is at 0.
+func reached(criteria []Criterion, good func(Criterion) bool) int {
+	for _, c := range criteria {
+		if !good(c) {
+			return max(0, c.Stage-1)
+		}
+	}
+	return highest
+}
+
+func holds(c Criterion) bool { return c.State == Met || c.State == Waived }
+
+// lost says what brought the stage down. A criterion that is stale or expired was met once; when all up to some stage
+// were, the application had reached it. What the playbook alone decides leaves no trace of how it was, so it is left
+// out of the reckoning.
+func lost(criteria []Criterion, now int) []string {
+	once := reached(criteria, func(c Criterion) bool {
+		return holds(c) || c.State == Stale || c.State == Expired || c.byPlaybook
+	})
+	if once <= now {
+		return nil
+	}
+	var why []string
+	for _, c := range criteria {
+		if c.Stage <= once && (c.State == Stale || c.State == Expired) {
+			why = append(why, fmt.Sprintf("%s: %s", c.ID, c.Why))
+		}
+	}
+	return why
 }

@@ -27,7 +27,12 @@ type Criterion struct {
 	// Why says what was found.
 	Why string `json:"why"`
 	// Next is the one action that would help, as a command where there is one. Empty when met.
-	Next string `json:"next,omitempty"`
+	Next string `json:"next"`
+
+	// byPlaybook says that the playbook alone decides, without evidence.
+	byPlaybook bool
+	// fixed says that it cannot be waived: nothing stands in for an exercise.
+	fixed bool
 }
 
 // Assessment is where the application stands.
