@@ -116,7 +116,7 @@ func (c *checker) application() {
 
 // service checks one service.
 func (c *checker) service(path, id string, s Service) {
-	if s.Critical.Level == "" && s.Uses == "" && !c.hurt[path+".critical"] && !c.bad[path] {
+	if s.Critical.Level == "" && s.Uses == "" && !c.hurt[path+".critical"] && !c.bad[path+".critical"] && !c.bad[path] {
 		c.wrong(path, `missing required key "critical"`, "always, never, unknown, or a period")
 	}
 	c.refs(path+".needs", "service", s.Needs, "services", c.pb.Services.IDs())
@@ -182,10 +182,7 @@ func (c *checker) bindingKey(path, key string) {
 		return
 	}
 	known := append(c.pb.Environments.IDs(), "text", "note", "expect", "repeat", "timeout")
-	for _, pos := range []Pos{c.positions[path]} {
-		pos.Col = max(pos.Col, 1)
-		c.fail(pos, path, fmt.Sprintf("unknown key %q: it is no environment", key), didYouMean(key, known))
-	}
+	c.wrong(path, fmt.Sprintf("unknown key %q: it is no environment", key), didYouMean(key, known))
 }
 
 // command checks an argument list.

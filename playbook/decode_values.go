@@ -69,11 +69,11 @@ func (d *decoder) scalar(n *yaml.Node, at place, v reflect.Value) bool {
 		v.SetBool(value || strings.EqualFold(n.Value, "true"))
 	case v.CanInt():
 		value, err := strconv.ParseInt(n.Value, 0, v.Type().Bits())
-		if n.ShortTag() != "!!int" || errors.Is(err, strconv.ErrSyntax) {
+		if errors.Is(err, strconv.ErrRange) {
+			return d.wrong(n, at, "the number is too large", "")
+		} else if n.ShortTag() != "!!int" || err != nil {
 			want = "a whole number"
 			return mismatch("")
-		} else if err != nil {
-			return d.wrong(n, at, "the number is too large", "")
 		}
 		v.SetInt(value)
 	case v.CanUint():

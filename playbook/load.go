@@ -115,6 +115,7 @@ func (l *loader) scenarios(fsys fs.FS, pb *Playbook) {
 		l.positions[at] = Pos{File: name, Line: 1, Col: 1}
 		if !isScenarioID(id) {
 			l.note(l.positions[at], "", "the name of a scenario's file has lower-case letters, digits and - only, and ends with .yaml", "")
+			l.bad[at] = true
 			continue
 		}
 		node, ok := l.document(fsys, name, at)

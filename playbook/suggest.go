@@ -8,16 +8,24 @@ import (
 	"unicode"
 )
 
-// nearest returns the candidate that was probably meant, or "". Letter case and the difference between - and _ do not count.
+// nearest returns the candidate that was probably meant, or "". Letter case and the difference between - and _ do not count. Two
+// letters in five may be wrong; a word that is the beginning of one candidate alone means that one.
 func nearest(word string, candidates []string) string {
-	best, shortest := "", 1+max(1, len([]rune(word))/3)
-	for i, candidate := range candidates {
-		if i == 1000 {
-			break
-		}
+	candidates = candidates[:min(len(candidates), 1000)]
+	best, shortest := "", 1+max(1, 2*len([]rune(word))/5)
+	longer := ""
+	beginsWith := 0
+	for _, candidate := range candidates {
 		if d := distance(plain(word), plain(candidate)); d < shortest {
 			best, shortest = candidate, d
 		}
+		if len(word) > 2 && strings.HasPrefix(plain(candidate), plain(word)) {
+			longer = candidate
+			beginsWith++
+		}
+	}
+	if best == "" && beginsWith == 1 {
+		return longer
 	}
 	return best
 }
