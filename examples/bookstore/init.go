@@ -64,17 +64,22 @@ func withVariables(content []byte, info *Info) ([]byte, error) {
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("write playbook: the marks of the variables are missing")
 	}
+	at := layout(info.Dir)
 	var b bytes.Buffer
 	b.Write(before)
 	b.WriteString(varsBegin)
 	b.WriteString("    vars:\n")
 	for _, v := range [][2]string{
 		{"dir", info.Dir},
-		{"bookstore", layout(info.Dir).command()},
+		{"bookstore", at.command()},
 		{"api", info.APIURL},
-		{"api_address", info.address(API)},
-		{"database_address", info.address(Database)},
 		{"cdn", info.CDNURL},
+		// The supervisor stands for the server: it lives on when the application on it dies.
+		{"server_address", info.Control},
+		{"database_address", info.DatabaseAddress},
+		{"api_pid_file", at.pid(API)},
+		{"data_dir", at.data()},
+		{"bucket_dir", at.bucket()},
 	} {
 		fmt.Fprintf(&b, "      %s: %s\n", v[0], strconv.Quote(v[1]))
 	}
