@@ -1,0 +1,11 @@
+// Command belay-hold holds one fault for as long as its standard input stays open. It is the same code as the belay
+// binary's own holder, alone, so that a small static file can be copied to where a fault is needed.
+package main
+
+import (
+	"os"
+
+	"github.com/belay-dr/belay/fault/hold"
+)
+
+func main() { os.Exit(hold.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -1,0 +1,345 @@
+package hold
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/proc"
+)
+
+const (
+	// planBound is how long a target may look before it must say what it would do.
+	planBound = 20 * time.Second
+	// confirmBound is how long the effect may take to be seen.
+	confirmBound = 10 * time.Second
+	// settleInput is how long the input must stay open after the request before anything is broken.
+	settleInput = 20 * time.Millisecond
+	// productionMark marks a host as production, whatever a request says.
+	productionMark = "/etc/belay/production"
+)
+
+// Event is a status line of the holder: armed, holding, ended or refused.
+type Event struct {
+	Event string `json:"event"`
+	fault.Status
+}
+
+// holder holds one fault.
+type holder struct {
+	Process
+	keeper
+	in  *input
+	req Request
+	rec *Record
+	own lock
+	// id is the fault's, once it has one.
+	id atomic.Pointer[string]
+	// reaped is closed when the reaper has gone.
+	reaped chan struct{}
+	// cause is set once, by whatever ends the fault first; over is closed then.
+	cause atomic.Pointer[string]
+	over  chan struct{}
+	until time.Duration
+}
+
+// run is the life of a holder.
+func (h *holder) run() (int, error) {
+	signals := h.signals()
+	// A holder must not end with its terminal or its starter's group. A group leader cannot leave; its reaper has.
+	_, _ = unix.Setsid()
+	if err := lasting(h.Stdin); err != nil {
+		return exitRefused, err
+	}
+	h.in = newInput(h.Stdin, h.clk)
+	line, err := h.in.request()
+	if err != nil {
+		return exitFor(err), err
+	}
+	if h.req, err = ParseRequest(line); err != nil {
+		return exitUsage, err
+	}
+	h.until = h.clk.Boot() + h.req.Limit
+	h.over = make(chan struct{})
+	go h.in.follow()
+	go h.watch(signals)
+	if err := h.prepare(); err != nil {
+		h.own.free()
+		return exitFor(err), err
+	}
+	return h.hold()
+}
+
+func exitFor(err error) int {
+	switch {
+	case errors.Is(err, fault.ErrNotReverted):
+		return exitNotReverted
+	case errors.Is(err, ErrRefused):
+		return exitRefused
+	case strings.HasPrefix(err.Error(), "read request"):
+		return exitUsage
+	}
+	return exitError
+}
+
+// signals takes over the signals that end a fault. SIGPIPE is taken too, and nothing is done about it: who reads our
+// status lines may be gone, and the fault must be reverted all the same. (Ignoring it would be inherited by commands.)
+func (h *holder) signals() <-chan os.Signal {
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, unix.SIGPIPE)
+	end := make(chan os.Signal, 4)
+	signal.Notify(end, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	return end
+}
+
+// finish ends the fault for this cause, unless it is ending already.
+func (h *holder) finish(cause string) {
+	if h.cause.CompareAndSwap(nil, &cause) {
+		close(h.over)
+	}
+}
+
+// watch waits for whatever ends the fault first.
+func (h *holder) watch(signals <-chan os.Signal) {
+	step := 50 * time.Millisecond
+	if b := h.req.Beat; b > 0 {
+		step = min(step, max(b/4, 5*time.Millisecond))
+	}
+	// Timers stand still while the machine sleeps; the boot clock does not, so it is asked often.
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for {
+		select {
+		case <-h.over:
+			return
+		case <-h.in.ended:
+			if h.in.released.Load() {
+				h.finish(causeReleased)
+			}
+			h.finish(causeInput)
+		case <-signals:
+			h.finish(h.asked())
+		case <-tick.C:
+			if h.clk.Boot() >= h.until {
+				h.finish(causeLimit)
+			}
+			if h.req.Beat > 0 && h.in.silent() > 3*h.req.Beat {
+				h.finish(causeBeat)
+			}
+		}
+	}
+}
+
+// asked is who sent the signal: halt and revert leave a note.
+func (h *holder) asked() string {
+	if id := h.id.Load(); id != nil {
+		if b, err := os.ReadFile(h.path(*id, ".halt")); err == nil && len(b) > 0 {
+			return strings.TrimSpace(string(b))
+		}
+	}
+	return causeSignal
+}
+
+// prepare checks everything and puts the record on disk. Nothing is changed at the target, also when it fails.
+func (h *holder) prepare() error {
+	_, err := os.Stat(productionMark)
+	if err := h.req.allowed(h.clk.Now(), err == nil); err != nil {
+		return err
+	}
+	dir, err := DefaultDir()
+	if err != nil {
+		return err
+	}
+	if h.dir, err = openDir(dir); err != nil {
+		return err
+	}
+	target, err := h.decode(h.req.Fault)
+	if err != nil {
+		return fmt.Errorf("read request: %w", err)
+	}
+	id := h.req.ID
+	if id == "" {
+		id = newID()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), planBound)
+	defer cancel()
+	plan, err := bounded(ctx, func() (fault.Plan, error) { return target.Plan(ctx, id) })
+	if err != nil {
+		return fmt.Errorf("%w: plan fault: %w", ErrRefused, err)
+	}
+	if err := apart(h.dir, plan.Touches); err != nil {
+		return err
+	}
+	return h.record(id, plan)
+}
+
+func newID() string { return "f-" + strings.ToLower(rand.Text()[:10]) }
+
+// record takes the lock and writes the undo record.
+func (h *holder) record(id string, plan fault.Plan) error {
+	me, err := proc.Self()
+	if err != nil {
+		return err
+	}
+	if h.own, err = h.create(id); err != nil {
+		return err
+	}
+	exercise := h.req.Exercise
+	if exercise == "" && h.req.Permit != nil {
+		exercise = h.req.Permit.Exercise
+	}
+	writer, _ := os.Executable()
+	h.rec = &Record{
+		Format: format, Writer: writer, Fault: h.req.Fault, Undo: plan.Undo, Deadline: int64(h.until), Holder: me,
+		Status: fault.Status{ID: id, Target: plan.Target, Class: plan.Class, Fidelity: plan.Fidelity, State: fault.Planned,
+			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: exercise},
+	}
+	if err := h.save(h.rec, recorded); err != nil {
+		return err
+	}
+	h.id.Store(&id)
+	h.at("recorded")
+	return nil
+}
+
+// hold arms the reaper, injects, confirms, waits for the end and reverts. From here on the fault always ends by end.
+func (h *holder) hold() (int, error) {
+	err := h.inject()
+	if err == nil {
+		h.at("holding")
+		<-h.over
+	}
+	cause := causeError
+	if c := h.cause.Load(); c != nil {
+		cause = *c
+	}
+	if err != nil {
+		h.rec.Broken = err.Error()
+	}
+	h.finish(cause)
+	h.end(h.rec, cause)
+	h.own.free()
+	h.say("ended")
+	h.dismiss()
+	if h.rec.Phase != settled {
+		return exitNotReverted, unsettled(h.rec.Status)
+	}
+	return codeOf(err), err
+}
+
+// codeOf is exitFor with no error as success.
+func codeOf(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	return exitFor(err)
+}
+
+// inject brings the fault to held, or returns why not.
+func (h *holder) inject() error {
+	if err := h.arm(); err != nil {
+		return err
+	}
+	h.rec.Status.State = fault.Armed
+	if err := h.save(h.rec, armed); err != nil {
+		return err
+	}
+	h.at("armed")
+	h.say("armed")
+	select {
+	case <-h.over:
+		return fmt.Errorf("%w: it was to end (%s) before it began: keep the input open for as long as the fault may live", ErrRefused, *h.cause.Load())
+	case <-time.After(settleInput):
+	}
+	if err := h.save(h.rec, injecting); err != nil {
+		return err
+	}
+	h.at("injecting")
+	ctx, cancel := h.untilOver()
+	defer cancel()
+	target, err := h.decode(h.rec.Fault)
+	if err != nil {
+		return err
+	}
+	_, err = bounded(ctx, func() (struct{}, error) {
+		return struct{}{}, target.Inject(ctx, h.rec.Undo, h.undoSaver(h.rec, injecting))
+	})
+	if errors.Is(err, errStuck) {
+		// Two hands on one target must never be. The lock goes with this process, and the reaper takes over.
+		fmt.Fprintf(h.Stderr, "belay-hold: error: inject fault: %v\n", err)
+		os.Exit(exitNotReverted)
+	}
+	if err != nil {
+		return fmt.Errorf("inject fault: %w", err)
+	}
+	h.at("injected")
+	return h.confirm(ctx, target)
+}
+
+// untilOver is a context that ends with the fault.
+func (h *holder) untilOver() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		select {
+		case <-h.over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// confirm waits until the effect is seen.
+func (h *holder) confirm(ctx context.Context, t fault.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmBound)
+	defer cancel()
+	var seen string
+	var err error
+	for {
+		seen, err = bounded(ctx, func() (string, error) { return t.Confirm(ctx, h.rec.Undo) })
+		if err == nil || errors.Is(err, errStuck) || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("confirm fault: %w", err)
+	}
+	h.at("confirmed")
+	h.rec.Status.Confirmed, h.rec.Status.State = seen, fault.Held
+	if err := h.save(h.rec, held); err != nil {
+		return err
+	}
+	h.say("holding")
+	return nil
+}
+
+// say writes a status line. Nobody may be reading it: it is lost then, and the record tells the same.
+func (h *holder) say(event string) {
+	b, err := json.Marshal(Event{event, h.rec.Status})
+	if err != nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = h.Stdout.Write(append(b, '\n'))
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+}

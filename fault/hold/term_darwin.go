@@ -1,0 +1,5 @@
+package hold
+
+import "golang.org/x/sys/unix"
+
+const termiosRequest = unix.TIOCGETA

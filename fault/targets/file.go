@@ -1,0 +1,146 @@
+package targets
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/belay-dr/belay/fault"
+)
+
+// File is the config of a fault in files or directories: exactly one of unavailable, lost and corrupt.
+type File struct {
+	// Unavailable takes files or directories out of reach for a while.
+	Unavailable *Paths `yaml:"unavailable" json:"unavailable,omitempty"`
+	// Lost takes them away as data that is lost: the procedure has to bring them back from somewhere else.
+	Lost *Paths `yaml:"lost" json:"lost,omitempty"`
+	// Corrupt flips bytes of one file in place.
+	Corrupt *Corruption `yaml:"corrupt" json:"corrupt,omitempty"`
+}
+
+// Paths are files or directories that go together: a database and its side files. Only the first must exist. Unless all
+// can be put back none is, because a new database with an old side file would be worse than either.
+type Paths struct {
+	Paths []string `yaml:"paths" json:"paths"`
+}
+
+// Short accepts {lost: /data/app.db} and {lost: [/data/app.db, /data/app.db-wal]}.
+func (p *Paths) Short(values []string, _ bool) error {
+	p.Paths = values
+	return nil
+}
+
+// UnmarshalJSON accepts the same short forms.
+func (p *Paths) UnmarshalJSON(b []byte) error {
+	type plain Paths
+	return shortJSON(b, p.Short, (*plain)(p))
+}
+
+// Corruption says which bytes of a file are flipped.
+type Corruption struct {
+	Path string `yaml:"path" json:"path"`
+	// Bytes is how many; 0 means 64.
+	Bytes int `yaml:"bytes" json:"bytes,omitempty"`
+	// At is the offset of the first one. Without it, Seed chooses places all over the file.
+	At *int64 `yaml:"at" json:"at,omitempty"`
+	// Seed decides which places and which bits. The same seed and file give the same corruption.
+	Seed uint64 `yaml:"seed" json:"seed,omitempty"`
+}
+
+// Short accepts {corrupt: /data/app.db}.
+func (c *Corruption) Short(values []string, list bool) error {
+	if list || len(values) != 1 {
+		return fmt.Errorf("give one path, or {path: ..., bytes: ..., seed: ...}")
+	}
+	c.Path = values[0]
+	return nil
+}
+
+// UnmarshalJSON accepts the same short form.
+func (c *Corruption) UnmarshalJSON(b []byte) error {
+	type plain Corruption
+	return shortJSON(b, c.Short, (*plain)(c))
+}
+
+const (
+	defaultFlips = 64
+	maxFlips     = 64 << 10
+	maxPaths     = 64
+)
+
+// CheckConfig says what is wrong.
+func (f *File) CheckConfig() map[string]string {
+	n := 0
+	for _, set := range []bool{f.Unavailable != nil, f.Lost != nil, f.Corrupt != nil} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return map[string]string{"": "give exactly one of unavailable, lost and corrupt"}
+	case f.Unavailable != nil:
+		return checkPaths("unavailable", f.Unavailable.Paths)
+	case f.Lost != nil:
+		return checkPaths("lost", f.Lost.Paths)
+	}
+	return f.Corrupt.check()
+}
+
+func checkPaths(key string, paths []string) map[string]string {
+	if len(paths) == 0 || len(paths) > maxPaths {
+		return map[string]string{key: fmt.Sprintf("give one to %d paths", maxPaths)}
+	}
+	for i, p := range paths {
+		if why := checkPath(p); why != "" {
+			return map[string]string{key: why}
+		}
+		for _, q := range paths[:i] {
+			if below(p, q) || below(q, p) {
+				return map[string]string{key: fmt.Sprintf("%s and %s are one inside the other", q, p)}
+			}
+		}
+	}
+	return nil
+}
+
+// checkPath refuses what cannot be judged by looking at it. A placeholder is filled in later and checked again then.
+func checkPath(p string) string {
+	switch {
+	case p == "":
+		return "a path is empty"
+	case strings.Contains(p, "${"):
+		return ""
+	case !filepath.IsAbs(p):
+		return fmt.Sprintf("%s: the path must be absolute", p)
+	}
+	for _, part := range strings.Split(p, string(filepath.Separator)) {
+		if part == ".." {
+			return fmt.Sprintf("%s: the path must not contain ..", p)
+		}
+	}
+	return ""
+}
+
+func (c *Corruption) check() map[string]string {
+	if why := checkPath(c.Path); why != "" {
+		return map[string]string{"corrupt.path": why}
+	}
+	if c.Bytes < 0 || c.Bytes > maxFlips {
+		return map[string]string{"corrupt.bytes": fmt.Sprintf("must be 1 to %d", maxFlips)}
+	}
+	if c.At != nil && *c.At < 0 {
+		return map[string]string{"corrupt.at": "must not be negative"}
+	}
+	return nil
+}
+
+func (f *File) target() fault.Target {
+	switch {
+	case f.Unavailable != nil:
+		return away{paths: f.Unavailable.Paths, verb: "make unavailable", fidelity: fault.Host}
+	case f.Lost != nil:
+		return away{paths: f.Lost.Paths, verb: "lose", fidelity: fault.Data}
+	}
+	return corrupt{*f.Corrupt}
+}
