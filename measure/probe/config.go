@@ -27,7 +27,7 @@ type Expect struct {
 	Status Statuses `yaml:"status,omitempty" json:"status,omitempty"`
 	// Contains is text that the body must hold.
 	Contains string `yaml:"contains,omitempty" json:"contains,omitempty"`
-	// JSON maps paths such as $.online or $.items[0].name to the value that must be there, written as text.
+	// JSON maps paths such as $.online or $.items[0].name to the value that must be there.
 	JSON Values `yaml:"json,omitempty" json:"json,omitempty"`
 	// Identity is the path of the beacon that says who answered, for example $.environment.
 	Identity string `yaml:"identity,omitempty" json:"identity,omitempty"`

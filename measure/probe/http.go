@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,10 +14,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/belay-dr/belay/measure"
 )
@@ -79,7 +77,7 @@ func (c *HTTP) request(ctx context.Context) (*http.Request, error) {
 	}
 	if c.Bust {
 		query := target.Query()
-		query.Set("belay", strconv.FormatUint(busted.Add(1), 36)+strconv.FormatInt(time.Now().UnixNano(), 36))
+		query.Set("belay", rand.Text())
 		target.RawQuery = query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), strings.NewReader(c.Body))
@@ -102,9 +100,6 @@ func (c *HTTP) request(ctx context.Context) (*http.Request, error) {
 	}
 	return req, nil
 }
-
-// busted counts cache-busting parameters; it only has to differ each time.
-var busted atomic.Uint64
 
 func (c *HTTP) redirect(_ *http.Request, via []*http.Request) error {
 	if len(via) > c.Follow {
@@ -166,8 +161,8 @@ func (c *HTTP) objection(status int, body []byte, doc any, isJSON bool, identity
 		if !ok {
 			return fmt.Sprintf("nothing at %s", text)
 		}
-		if got := Text(value); got != c.Expect.JSON[text] {
-			return fmt.Sprintf("%s is %q, expected %q", text, got, c.Expect.JSON[text])
+		if got, want := Text(value), Text(c.Expect.JSON[text]); got != want {
+			return fmt.Sprintf("%s is %q, expected %q", text, got, want)
 		}
 	}
 	return ""
