@@ -6,7 +6,7 @@ package canary
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/belay-dr/belay/internal/clock"
@@ -17,6 +17,16 @@ import (
 type Canary struct {
 	store store
 	first int64
+}
+
+// store is where the rows go.
+type store interface {
+	// write creates one row and says what became of it, with a reason when it is not acked.
+	write(ctx context.Context, seq int64, stamp time.Time) (measure.WriteState, string)
+	// read returns the rows that are there, in the order of the service.
+	read(ctx context.Context) (Reading, error)
+	// clean removes the rows of this namespace and returns how many are left.
+	clean(ctx context.Context) (int, error)
 }
 
 // Reading is what was found when the rows were read back, in the order the service returned them.
@@ -36,14 +46,61 @@ func Kinds() map[string]func() any {
 // different exercises never mix. First is the first sequence number: 1, or for an observer that comes back one above
 // the highest in its journal.
 func Decode(kind string, raw json.RawMessage, namespace string, first int64) (*Canary, error) {
-	return nil, errors.New("decode canary: not built yet")
+	if kind != "http" {
+		return nil, fmt.Errorf("decode canary: unknown kind %q (known: http)", kind)
+	}
+	config := new(HTTP)
+	if err := json.Unmarshal(raw, config); err != nil {
+		return nil, fmt.Errorf("decode canary http: %w", err)
+	}
+	s, err := newCollection(*config, namespace)
+	if err != nil {
+		return nil, fmt.Errorf("decode canary http: %w", err)
+	}
+	return &Canary{store: s, first: first}, nil
 }
 
 // Run writes one row each period until ctx is done, then finishes the write in flight. Each write is given to journal as
 // intent before it is sent and again with its end; when journal returns an error nothing more is sent. Writes never
-// overlap: a slow one leaves a real gap. Times are since origin.
+// overlap: a slow one leaves a real gap, and the next starts at the next tick. Times are since origin.
 func (c *Canary) Run(ctx context.Context, clk clock.Clock, origin time.Duration, pace measure.Pace, journal func(measure.Write) error) error {
-	return errors.New("run canary: not built yet")
+	if pace.Period <= 0 || pace.Timeout <= 0 {
+		return fmt.Errorf("run canary: period %s and timeout %s must both be positive", pace.Period, pace.Timeout)
+	}
+	began := clk.Boot()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for seq := c.first; ; seq++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := c.once(ctx, clk, origin, pace.Timeout, seq, journal); err != nil {
+			return fmt.Errorf("run canary: %w", err)
+		}
+		since := clk.Boot() - began
+		timer.Reset((since/pace.Period+1)*pace.Period - since)
+	}
+}
+
+// once writes one row. The intent is in the journal before anything is sent.
+func (c *Canary) once(ctx context.Context, clk clock.Clock, origin, timeout time.Duration, seq int64, journal func(measure.Write) error) error {
+	w := measure.Write{Seq: seq, Sent: clk.Boot() - origin, State: measure.WriteIntent}
+	if err := journal(w); err != nil {
+		return fmt.Errorf("journal write %d: %w", seq, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	w.State, w.Reason = c.store.write(ctx, seq, clk.Now())
+	w.Done = clk.Boot() - origin
+	if err := journal(w); err != nil {
+		return fmt.Errorf("journal write %d: %w", seq, err)
+	}
+	return nil
 }
 
 // ReadBack returns the sequence numbers present, in the order the service returned them, duplicates included.
@@ -54,44 +111,18 @@ func (c *Canary) ReadBack(ctx context.Context) ([]int64, error) {
 
 // Read is ReadBack with who answered.
 func (c *Canary) Read(ctx context.Context) (Reading, error) {
-	return Reading{}, errors.New("read canary: not built yet")
+	r, err := c.store.read(ctx)
+	if err != nil {
+		return Reading{}, fmt.Errorf("read canary back: %w", err)
+	}
+	return r, nil
 }
 
-// Cleanup removes the rows of this namespace and returns how many are left.
+// Cleanup removes the rows of this namespace and no others, and returns how many are left.
 func (c *Canary) Cleanup(ctx context.Context) (left int, err error) {
-	return 0, errors.New("clean canary: not built yet")
-}
-
-type store interface{}
-
-// HTTP is a canary for a collection with a REST interface.
-type HTTP struct {
-	// URL is the collection: POST creates a row there, GET lists the rows.
-	URL string `yaml:"url" json:"url"`
-	// Body is the row to create. {marker} stands for the row's own mark (namespace and number), {seq} for the number
-	// alone, {stamp} for the time.
-	Body    string            `yaml:"body" json:"body"`
-	Headers map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
-	// Method creates a row; POST when empty.
-	Method string `yaml:"method,omitempty" json:"method,omitempty"`
-	// Read is where the rows are read back; URL when empty. It must be the serving node, not a replica or a cache.
-	Read string `yaml:"read,omitempty" json:"read,omitempty"`
-	// Items is the path of the list in the answer; $ when empty.
-	Items string `yaml:"items,omitempty" json:"items,omitempty"`
-	// Field is the path of the marker within one row, for example $.last_name.
-	Field string `yaml:"field" json:"field"`
-	// Delete is the path of the row's own URL within one row, for example $.url. Without it rows are left behind.
-	Delete string `yaml:"delete,omitempty" json:"delete,omitempty"`
-	// Refused lists statuses besides 4xx that are certain not to have written, for example 503 of a gateway.
-	Refused []int `yaml:"refused,omitempty" json:"refused,omitempty"`
-	// Identity is asked when the rows are read back.
-	Identity Beacon `yaml:"identity,omitempty" json:"identity,omitzero"`
-	// Timeout is for reading back and cleaning up: 30s when empty. Writes take the schedule's.
-	Timeout string `yaml:"timeout,omitempty" json:"timeout,omitempty"`
-}
-
-// Beacon is where a service says who it is.
-type Beacon struct {
-	URL  string `yaml:"url" json:"url"`
-	Path string `yaml:"path" json:"path"`
+	left, err = c.store.clean(ctx)
+	if err != nil {
+		return left, fmt.Errorf("clean up canary: %w", err)
+	}
+	return left, nil
 }
