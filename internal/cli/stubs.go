@@ -17,7 +17,6 @@ func newHalt(app *App) *cobra.Command         { return stub("halt") }
 func newHoldInternal(app *App) *cobra.Command { return hidden(stub("hold-internal")) }
 func newDoctor(app *App) *cobra.Command       { return stub("doctor") }
 func newDemo(app *App) *cobra.Command         { return stub("demo") }
-func newBookstore(app *App) *cobra.Command    { return hidden(stub("bookstore")) }
 func newExercise(app *App) *cobra.Command     { return stub("exercise") }
 
 func stub(name string) *cobra.Command {
