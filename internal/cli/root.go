@@ -96,7 +96,16 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 // strict makes every mistake in arguments and flags a usage error, and gives commands that name no arguments none.
 func strict(cmd *cobra.Command) {
 	args := cmd.Args
-	if args == nil && cmd.Runnable() && !cmd.HasSubCommands() && !cmd.DisableFlagParsing {
+	switch {
+	case args != nil || !cmd.Runnable() || cmd.DisableFlagParsing:
+	case cmd.HasSubCommands(): // a command that runs alone and holds others, such as demo
+		args = func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return unknownCommand(cmd, given[0])
+			}
+			return nil
+		}
+	default:
 		args = cobra.NoArgs
 	}
 	if args != nil {
@@ -104,7 +113,9 @@ func strict(cmd *cobra.Command) {
 			for _, check := range []func() error{
 				func() error { return args(cmd, given) }, cmd.ValidateRequiredFlags, cmd.ValidateFlagGroups,
 			} {
-				if err := check(); err != nil {
+				if err := check(); err != nil && codeOf(err) == Usage {
+					return err
+				} else if err != nil {
 					return usageError(cmd, err)
 				}
 			}

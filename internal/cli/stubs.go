@@ -6,18 +6,19 @@ import (
 
 // Constructors that are not written yet. Delete the line when the command's own file arrives.
 
-func newLint(app *App) *cobra.Command         { return stub("lint") }
-func newRender(app *App) *cobra.Command       { return stub("render") }
-func newInit(app *App) *cobra.Command         { return stub("init") }
-func newEvidence(app *App) *cobra.Command     { return stub("evidence") }
-func newAgree(app *App) *cobra.Command        { return stub("agree") }
-func newStage(app *App) *cobra.Command        { return stub("stage") }
-func newFault(app *App) *cobra.Command        { return stub("fault") }
-func newHalt(app *App) *cobra.Command         { return stub("halt") }
-func newHoldInternal(app *App) *cobra.Command { return hidden(stub("hold-internal")) }
-func newDoctor(app *App) *cobra.Command       { return stub("doctor") }
-func newDemo(app *App) *cobra.Command         { return stub("demo") }
-func newExercise(app *App) *cobra.Command     { return stub("exercise") }
+func newLint(app *App) *cobra.Command     { return stub("lint") }
+func newRender(app *App) *cobra.Command   { return stub("render") }
+func newInit(app *App) *cobra.Command     { return stub("init") }
+func newEvidence(app *App) *cobra.Command { return stub("evidence") }
+func newAgree(app *App) *cobra.Command    { return stub("agree") }
+func newStage(app *App) *cobra.Command    { return stub("stage") }
+func newDoctor(app *App) *cobra.Command   { return stub("doctor") }
+func newDemo(app *App) *cobra.Command {
+	cmd := stub("demo")
+	cmd.AddCommand(newDemoUp(app), newDemoDown(app))
+	return cmd
+}
+func newExercise(app *App) *cobra.Command { return stub("exercise") }
 
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, Short: "not written yet", RunE: func(cmd *cobra.Command, args []string) error {
