@@ -18,7 +18,7 @@ import (
 // format is the version of the record. Another version's undo may mean something else, so it is refused.
 const format = 1
 
-// history is how many records of ended faults are kept. Those that say that something is wrong are kept longer.
+// history is how many records of ended faults are kept.
 const history = 200
 
 // phase is how far a holder came. It is on disk before the work that it names begins.
@@ -162,12 +162,12 @@ func (s store) all() ([]*Record, error) {
 	return out, errors.Join(wrong...)
 }
 
-// prune forgets the oldest ended faults beyond the history. What is held, went wrong or still keeps an original is never forgotten.
+// prune forgets the oldest ended faults beyond the history. What is held or still keeps an original is never forgotten.
 func (s store) prune() {
 	all, _ := s.all()
 	var done []*Record
 	for _, r := range all {
-		if r.Phase == settled && r.Status.State != fault.Failed && len(r.Status.Kept) == 0 {
+		if r.Phase == settled && len(r.Status.Kept) == 0 {
 			done = append(done, r)
 		}
 	}
