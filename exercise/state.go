@@ -198,9 +198,11 @@ func (s *State) down() bool {
 	return slices.ContainsFunc(s.Targets, func(t Target) bool { return t.Primary && t.State == Down })
 }
 
-// steady says whether all targets that decide are known to be steady.
+// steady says whether every target that decides is steady; one that never failed is.
 func (s *State) steady() bool {
-	return !slices.ContainsFunc(s.Targets, func(t Target) bool { return t.Primary && t.State != Steady })
+	return !slices.ContainsFunc(s.Targets, func(t Target) bool {
+		return t.Primary && (t.State == Down || t.State == Up)
+	})
 }
 
 // since returns when the phase began, and whether it did.

@@ -14,15 +14,21 @@ import (
 // The order that a driver must keep: write the event down, call Step, and write CommandStarted down before acting on a
 // command. An event that does not fit (seen before, too late, for a command that is not open) changes nothing.
 func Step(s State, e Event) (State, []Command) {
+	next, commands, _ := Apply(s, e)
+	return next, commands
+}
+
+// Apply is Step, and says whether the event changed anything. A driver need not write down what changes nothing.
+func Apply(s State, e Event) (State, []Command, bool) {
 	if s.Machine != MachineVersion || s.Closed() || (s.Phase == "") != (e.Kind == Started) {
-		return s, nil
+		return s, nil, false
 	}
 	m := &machine{State: s.clone()}
 	m.Now = max(m.Now, e.At)
 	if !m.take(e) {
-		return s, nil
+		return s, nil, false
 	}
-	return m.State, m.out
+	return m.State, m.out, true
 }
 
 // machine is a state being changed, and the commands given out on the way.
