@@ -78,14 +78,14 @@ func waitGone(ctx context.Context, info *Info) error {
 }
 
 func runStatus(ctx context.Context, c call) error {
-	info, err := ReadInfo(c.dir)
-	if err != nil {
-		return err
-	}
 	flags := newFlags("status", c.stderr)
 	asJSON := flags.Bool("json", false, "print JSON")
 	if err := flags.Parse(c.args); err != nil {
 		return fmt.Errorf("%w: %v", errUsage, err)
+	}
+	info, err := ReadInfo(c.dir)
+	if err != nil {
+		return err
 	}
 	state := map[string]string{}
 	for _, component := range []string{Database, CDN, API} {
