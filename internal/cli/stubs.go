@@ -6,13 +6,10 @@ import (
 
 // Constructors that are not written yet. Delete the line when the command's own file arrives.
 
-func newLint(app *App) *cobra.Command     { return stub("lint") }
-func newRender(app *App) *cobra.Command   { return stub("render") }
-func newInit(app *App) *cobra.Command     { return stub("init") }
-func newEvidence(app *App) *cobra.Command { return stub("evidence") }
-func newAgree(app *App) *cobra.Command    { return stub("agree") }
-func newStage(app *App) *cobra.Command    { return stub("stage") }
-func newDoctor(app *App) *cobra.Command   { return stub("doctor") }
+func newLint(app *App) *cobra.Command   { return stub("lint") }
+func newRender(app *App) *cobra.Command { return stub("render") }
+func newInit(app *App) *cobra.Command   { return stub("init") }
+func newDoctor(app *App) *cobra.Command { return stub("doctor") }
 func newDemo(app *App) *cobra.Command {
 	cmd := stub("demo")
 	cmd.AddCommand(newDemoUp(app), newDemoDown(app))
