@@ -86,27 +86,33 @@ type Achievable struct {
 // AchievableRTO rolls the objectives of what the service needs up to it. Services that are never critical do not count. The truth
 // lies between Parallel (everything is repaired at once) and Serial (one after another).
 func (pb *Playbook) AchievableRTO(service string) Achievable {
-	var walk func(id string, above []string) (time.Duration, []string)
-	walk = func(id string, above []string) (time.Duration, []string) {
+	type chain struct {
+		length time.Duration
+		path   []string
+	}
+	known := map[string]chain{}
+	var walk func(id string) chain
+	walk = func(id string) chain {
 		s, ok := pb.Services.Get(id)
-		if !ok || slices.Contains(above, id) {
-			return 0, nil
+		if c, done := known[id]; done || !ok {
+			return c
 		}
-		var longest time.Duration
-		var path []string
+		known[id] = chain{} // what leads back here adds nothing
+		var longest chain
 		for _, need := range s.Needs {
 			child, ok := pb.Services.Get(need)
 			if !ok || child.Critical.Level == Never {
 				continue
 			}
-			if length, below := walk(need, append(slices.Clone(above), id)); length > longest {
-				longest, path = length, below
+			if c := walk(need); c.length > longest.length {
+				longest = c
 			}
 		}
-		return longest + s.RTO.D(), append([]string{id}, path...)
+		known[id] = chain{longest.length + s.RTO.D(), append([]string{id}, longest.path...)}
+		return known[id]
 	}
-	serial, path := walk(service, nil)
-	out := Achievable{Serial: Duration(serial), Path: path}
+	longest := walk(service)
+	out := Achievable{Serial: Duration(longest.length), Path: longest.path}
 	if s, ok := pb.Services.Get(service); ok {
 		out.Promised, out.Parallel = s.RTO, s.RTO
 	}
