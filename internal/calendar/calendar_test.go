@@ -20,7 +20,7 @@ func must(t testing.TB, text string) Hours {
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
-		"Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00 America/Los_Angeles": "Mon-Fri 09:00-17:00; Sat,Sun 10:00-14:00 America/Los_Angeles",
+		"Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00 America/Los_Angeles": "Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00 America/Los_Angeles",
 		"on-call":                            "on-call",
 		" On-Call ":                          "on-call",
 		"daily 02:00-03:00 UTC":              "daily 02:00-03:00 UTC",

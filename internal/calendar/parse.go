@@ -235,14 +235,11 @@ func daysText(days []time.Weekday) string {
 		for j+1 < len(week) && slices.Contains(days, week[j+1]) {
 			j++
 		}
-		switch j - i {
-		case 0:
-			runs = append(runs, dayNames()[week[i]])
-		case 1:
-			runs = append(runs, dayNames()[week[i]], dayNames()[week[j]])
-		default:
-			runs = append(runs, dayNames()[week[i]]+"-"+dayNames()[week[j]])
+		run := dayNames()[week[i]]
+		if j > i {
+			run += "-" + dayNames()[week[j]]
 		}
+		runs = append(runs, run)
 		i = j
 	}
 	return strings.Join(runs, ",")

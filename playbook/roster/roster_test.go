@@ -47,7 +47,7 @@ func TestCallOrder(t *testing.T) {
 		want    []string
 	}{
 		{"no time asked", "api", time.Time{}, []string{
-			"bob: primary lead of API failure; Lead Developer; available Mon-Fri 09:00-17:00; Sat,Sun 10:00-14:00",
+			"bob: primary lead of API failure; Lead Developer; available Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00",
 			"alice: secondary lead of API failure; Director of Technology; available Mon-Fri 09:00-17:00",
 			"christina: knows all services; available on-call"}},
 		{"at noon", "api", monday.Add(12 * time.Hour), []string{

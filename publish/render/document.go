@@ -43,6 +43,8 @@ type table struct {
 	Header []string
 	Rows   [][]cell
 	Wide   bool
+	// Facts is a table of two columns without a header: what, and what it is.
+	Facts bool
 }
 
 // cell is a text, which may be a link and may be set as code.
@@ -189,15 +191,34 @@ func orNone(t table, none string) block {
 	if len(t.Rows) == 0 {
 		return block{Para: none}
 	}
+	t.narrow()
 	return block{Table: &t}
 }
 
+// narrow drops the columns, after the first, in which no row says anything.
+func (t *table) narrow() {
+	for i := len(t.Header) - 1; i > 0; i-- {
+		empty := !slices.ContainsFunc(t.Rows, func(row []cell) bool { return row[i].Text != "—" })
+		if !empty {
+			continue
+		}
+		t.Header = slices.Delete(t.Header, i, i+1)
+		for n := range t.Rows {
+			t.Rows[n] = slices.Delete(t.Rows[n], i, i+1)
+		}
+	}
+}
+
 func (b *builder) people() section {
-	t := table{Header: []string{"Team member", "Position", "Relevant services", "Roles", "Email", "Phone", "Slack", "Availability", "Note"}}
+	t := table{Header: []string{"Team member", "Position", "Relevant services", "Roles", "Email", "Phone", "Slack", "Availability"}}
+	var notes []string
 	for _, row := range b.pb.People {
 		p := row.Value
 		t.Rows = append(t.Rows, []cell{{Text: roster.PersonName(b.pb, row.ID)}, {Text: dash(p.Position)}, {Text: dash(b.serviceNames(p.Services))},
-			{Text: dash(roles(p.Roles))}, email(p.Email), phone(p.Phone), {Text: dash(p.Slack)}, {Text: availability(p)}, {Text: dash(p.Note)}})
+			{Text: dash(roles(p.Roles))}, email(p.Email), phone(p.Phone), {Text: dash(p.Slack)}, {Text: availability(p)}})
+		if p.Note != "" {
+			notes = append(notes, roster.PersonName(b.pb, row.ID)+": "+p.Note)
+		}
 	}
 	v := table{Header: []string{"Vendor", "Services", "Phone", "Email", "Where", "Contract", "Answers within", "Note"}}
 	for _, row := range b.pb.Vendors {
@@ -209,10 +230,13 @@ func (b *builder) people() section {
 	if b.pb.Agreement.Author != "" && !b.pb.Agreement.AuthorMaySign {
 		must += " Its author, " + roster.PersonName(b.pb, b.pb.Agreement.Author) + ", does not sign."
 	}
-	sec := section{ID: "people", Title: "People", Blocks: []block{orNone(t, "Nobody is named yet."), {Para: must},
-		{Heading: "Organisation"}, {Graph: b.peopleGraph()}}}
+	sec := section{ID: "people", Title: "People", Blocks: []block{orNone(t, "Nobody is named yet.")}}
+	if len(notes) > 0 {
+		sec.Blocks = append(sec.Blocks, block{Bullets: notes})
+	}
+	sec.Blocks = append(sec.Blocks, block{Para: must}, block{Heading: "Organisation"}, block{Graph: b.peopleGraph()})
 	if len(v.Rows) > 0 {
-		sec.Blocks = append(sec.Blocks, block{Heading: "Vendors"}, block{Table: &v})
+		sec.Blocks = append(sec.Blocks, block{Heading: "Vendors"}, orNone(v, ""))
 	}
 	return sec
 }

@@ -40,7 +40,7 @@ func scenarioID(id string) string { return "scenario-" + id }
 
 func (b *builder) scenario(id string, s *playbook.Scenario) section {
 	sec := section{ID: scenarioID(id), Title: cmp.Or(s.Title, id), Scenario: true}
-	facts := table{Header: []string{"", ""}}
+	facts := table{Header: []string{"", ""}, Facts: true}
 	fact := func(label string, c cell) { facts.Rows = append(facts.Rows, []cell{{Text: label}, c}) }
 	fact("Class", cell{Text: strings.ReplaceAll(string(s.Class), "-", " ")})
 	fact("Covers", cell{Text: dash(b.serviceNames(s.Covers))})

@@ -162,7 +162,7 @@ func flatten(key string, value any, words *[]string) {
 		for _, k := range keys {
 			name := strings.ToLower(k[:min(1, len(k))]) + k[min(1, len(k)):]
 			switch name {
-			case "url", "address", "run", "name":
+			case "url", "address", "run", "argv", "name", "path", "paths":
 				name = ""
 			case "expect":
 				name = "expecting"
@@ -174,7 +174,7 @@ func flatten(key string, value any, words *[]string) {
 
 func orderOf(key string) string {
 	switch strings.ToLower(key) {
-	case "url", "address", "name", "run", "method":
+	case "url", "address", "name", "run", "argv", "path", "paths", "method":
 		return "0" + key
 	case "expect", "status", "equals":
 		return "2" + key
