@@ -238,9 +238,11 @@ func (c *collection) within(link string) (string, error) {
 		return "", fmt.Errorf("%q is no link", link)
 	}
 	target := base.ResolveReference(ref)
+	target.Scheme = base.Scheme // a service behind a TLS proxy writes http into its links
 	folder := strings.TrimSuffix(base.EscapedPath(), "/") + "/"
 	rest, inside := strings.CutPrefix(target.EscapedPath(), folder)
-	if target.Scheme != base.Scheme || target.Host != base.Host || !inside || strings.Trim(rest, "/") == "" {
+	name, err := url.PathUnescape(strings.TrimSuffix(rest, "/"))
+	if err != nil || target.Host != base.Host || !inside || name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%s is not a row of %s", target, base)
 	}
 	return target.String(), nil
