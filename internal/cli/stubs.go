@@ -9,13 +9,11 @@ import (
 func newLint(app *App) *cobra.Command   { return stub("lint") }
 func newRender(app *App) *cobra.Command { return stub("render") }
 func newInit(app *App) *cobra.Command   { return stub("init") }
-func newDoctor(app *App) *cobra.Command { return stub("doctor") }
 func newDemo(app *App) *cobra.Command {
 	cmd := stub("demo")
 	cmd.AddCommand(newDemoUp(app), newDemoDown(app))
 	return cmd
 }
-func newExercise(app *App) *cobra.Command { return stub("exercise") }
 
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, Short: "not written yet", RunE: func(cmd *cobra.Command, args []string) error {

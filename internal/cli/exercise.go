@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/exercise/local"
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/playbook/lint"
+)
+
+// newExercise is `belay exercise`.
+func newExercise(app *App) *cobra.Command {
+	cmd := group("exercise", "Practise a scenario on the real system, and measure it",
+		newExerciseRun(app), newExerciseList(app), newExerciseShow(app), newExerciseResume(app), newExerciseAbort(app))
+	cmd.Long = `Practise a scenario: break what it covers, follow its procedure, and measure from outside how long it took and what was
+lost. The fault ends with the exercise, whatever happens. Every run is kept, whatever its verdict.`
+	return cmd
+}
+
+// exerciseOptions are what running and resuming have in common.
+type exerciseOptions struct {
+	Dir      string
+	JSON     bool
+	As       string
+	Progress string
+}
+
+func (o *exerciseOptions) flags(app *App, cmd *cobra.Command) {
+	dirFlag(cmd, &o.Dir)
+	jsonFlag(cmd, &o.JSON)
+	cmd.Flags().StringVar(&o.As, "as", runnerName(app), "person who runs it")
+	cmd.Flags().StringVar(&o.Progress, "progress", "auto", "how to show progress: auto, plain, json (one line a phase on standard error) or none")
+}
+
+// runnerName is the person at the keyboard, as far as the system knows.
+func runnerName(app *App) string {
+	for _, name := range []string{"BELAY_AS", "USER", "LOGNAME"} {
+		if v, ok := app.Env(name); ok && v != "" {
+			return v
+		}
+	}
+	return "somebody"
+}
+
+// newExerciseID is a new identifier that sorts by time.
+func newExerciseID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
+}
+
+// launcher is what holds faults for this program.
+func launcher(app *App) local.Launcher {
+	return local.Launcher{Launcher: hold.Launcher{Exe: append(append([]string{}, app.Exe...), "hold-internal")}}
+}
+
+// Cleared is an exercise that the guard has let through.
+type Cleared struct {
+	Plan   exercise.Plan
+	Permit fault.Permit
+}
+
+// clear plans an exercise and asks the guard. The refusals are an *exercise.Refused.
+func (app *App) clear(w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
+	pb, err := w.Playbook()
+	if err != nil {
+		return Cleared{}, err
+	}
+	plan, err := exercise.Compile(pb, scenario, environment, mode, opts)
+	if err != nil {
+		return Cleared{}, Exit(Usage, err)
+	}
+	env, _ := pb.Environments.Get(environment)
+	c := exercise.Clearance{Plan: plan, Window: true, Now: app.Clock.Now(), Freeze: exercise.FreezeAt(*env, app.Clock.Now())}
+	for _, f := range lint.Check(pb) {
+		if f.Severity == lint.Blocker {
+			c.Blockers = append(c.Blockers, fmt.Sprintf("%s %s: %s", f.ID, f.Path, f.Message))
+		}
+	}
+	if env.Window != nil {
+		if c.Window, err = env.Window.Open(c.Now); err != nil {
+			return Cleared{}, fmt.Errorf("read window of %s: %w", environment, err)
+		}
+	}
+	if env.Approvals != nil {
+		c.Needed = env.Approvals.Count
+	}
+	if c.Running, err = local.Running(w.Dir, environment); err != nil {
+		return Cleared{}, err
+	}
+	if c.Held, err = heldFaults(); err != nil {
+		return Cleared{}, err
+	}
+	permit, refusals := exercise.Guard(c)
+	if len(refusals) > 0 {
+		return Cleared{Plan: plan}, &exercise.Refused{Refusals: refusals}
+	}
+	return Cleared{plan, permit}, nil
+}
+
+// heldFaults names the faults that are held on this machine.
+func heldFaults() ([]string, error) {
+	dir, err := hold.DefaultDir()
+	if err != nil {
+		return nil, err
+	}
+	all, err := hold.List(dir)
+	var held []string
+	for _, s := range all {
+		if s.State == "held" || s.State == "armed" {
+			held = append(held, s.ID+" ("+s.Target+")")
+		}
+	}
+	return held, err
+}
+
+// refusedError gives a guard's refusal its exit code and a way on.
+func refusedError(err error) error {
+	var refused *exercise.Refused
+	var busy *local.Busy
+	switch {
+	case errors.As(err, &refused):
+		for _, r := range refused.Refusals {
+			switch r.Rule {
+			case "held":
+				return Hint(Exit(Refused, err), "end it with `belay halt`")
+			case "lock":
+				return Hint(Exit(Refused, err), "see `belay exercise list`; end it with `belay exercise abort`")
+			case "lint":
+				return Hint(Exit(Refused, err), "see `belay lint`")
+			case "mode":
+				return Hint(Exit(Refused, err), "try --mode guided")
+			}
+		}
+		return Exit(Refused, err)
+	case errors.As(err, &busy):
+		return Hint(Exit(Refused, err), "end it with `belay exercise abort %s`", busy.Exercise)
+	}
+	return err
+}
+
+// pauseAt is a test's hook: the runner waits when the phase begins, so that it can be killed there.
+func pauseAt(app *App, phase exercise.Phase) {
+	if v, ok := app.Env("BELAY_TEST_PAUSE"); ok && v == string(phase) {
+		wait := 30 * time.Second
+		if v, ok := app.Env("BELAY_TEST_PAUSE_FOR"); ok {
+			if d, err := time.ParseDuration(v); err == nil {
+				wait = d
+			}
+		}
+		time.Sleep(wait)
+	}
+}
+
+// finish shows the end of an exercise and turns its verdict into an exit code.
+func (app *App) finish(ctx context.Context, w *Workspace, r exercise.Result, runErr error, asJSON bool) error {
+	if r.Verdict == "" {
+		return refusedError(runErr)
+	}
+	record := exerciseRecord(context.WithoutCancel(ctx), w, r.ID)
+	if asJSON {
+		if err := app.JSON(exerciseJSON{r, record}); err != nil {
+			return err
+		}
+	} else {
+		showResult(app.Out(), r, record, w.Dir)
+	}
+	if runErr != nil {
+		return runErr
+	}
+	if r.Verdict != exercise.Pass {
+		return Exit(Refused, nil)
+	}
+	return nil
+}
+
+// exerciseJSON is what --json prints: the result and the record that holds it.
+type exerciseJSON struct {
+	exercise.Result
+	Evidence string `json:"evidence,omitempty"`
+}
+
+// exerciseRecord is the ID of the record that holds an exercise's result.
+func exerciseRecord(ctx context.Context, w *Workspace, id string) string {
+	records, err := w.Records(ctx, evidence.Filter{Subject: id, Kinds: []string{evidence.KindExercise}})
+	if err != nil || len(records) == 0 {
+		return ""
+	}
+	return records[0].ID
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/internal/cli/term"
+)
+
+// showResult prints the end of an exercise.
+func showResult(out *term.Printer, r exercise.Result, record, dir string) {
+	out.Line("")
+	out.Line("%s  %s", out.Word(string(r.Verdict)), out.Bold(r.Title))
+	out.Line("  %s", r.Why)
+	row := func(name, value string) {
+		if value != "" {
+			out.Line("  %-12s %s", name, value)
+		}
+	}
+	row("outage", outageText(out, r))
+	row("lost", lossText(out, r))
+	row("split", splitText(out, r))
+	row("objective", fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
+	row("procedure", string(r.Procedure))
+	row("came back by", r.Attribution)
+	row("fault", faultText(r.Fault))
+	for _, d := range r.Deviations {
+		row("deviation", d)
+	}
+	for _, n := range r.Notes {
+		row("note", n)
+	}
+	row("evidence", record)
+	row("exercise", r.ID)
+	out.Line("Next: %s", nextCommand(r, dir))
+}
+
+// nextCommand is the one thing to do after an exercise.
+func nextCommand(r exercise.Result, dir string) string {
+	flags := ""
+	if dir != "" && dir != "." {
+		flags = " --dir " + dir
+	}
+	switch {
+	case r.Verdict == exercise.Pass:
+		return "belay stage" + flags
+	case len(r.Deviations) > 0:
+		return "write the deviation into the playbook, then: belay lint" + flags
+	default:
+		return "belay exercise show " + r.ID + flags
+	}
+}
+
+// exerciseTable prints several exercises in one table.
+func exerciseTable(out *term.Printer, results []exercise.Result) {
+	t := out.Table("scenario", "verdict", "outage", "lost", "biggest part", "objective")
+	for _, r := range results {
+		part, took := biggest(r.SplitMS)
+		if part != "" {
+			part += " " + msText(out, took)
+		}
+		t.Row(r.Scenario, out.Word(string(r.Verdict)), outageText(out, r), lossText(out, r), part,
+			fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
+	}
+	t.Print()
+}
+
+func outageText(out *term.Printer, r exercise.Result) string {
+	if r.OutageMS.Upper != nil && r.OutageMS.Lower == 0 && r.SpanMS == 0 && r.FailingMS == 0 {
+		return "none seen"
+	}
+	return out.Bounds(r.OutageMS.Lower, r.OutageMS.Upper)
+}
+
+func lossText(out *term.Printer, r exercise.Result) string {
+	switch {
+	case r.Loss == nil:
+		return "not measured"
+	case r.Loss.Rows == 0:
+		return fmt.Sprintf("nothing (of %d writes)", r.Loss.Acked)
+	}
+	return fmt.Sprintf("%d rows, %s", r.Loss.Rows, out.Bounds(r.Loss.SpanMS.Lower, r.Loss.SpanMS.Upper))
+}
+
+// splitParts are the parts of the recovery time, in order.
+func splitParts(s exercise.Split) []struct {
+	name string
+	ms   *float64
+} {
+	return []struct {
+		name string
+		ms   *float64
+	}{
+		{"detect", s.Detect}, {"declare", s.Declare}, {"decide", s.Decide}, {"execute", s.Execute}, {"verify", s.Verify},
+		{"stabilise", s.Stabilise},
+	}
+}
+
+func biggest(s exercise.Split) (name string, ms float64) {
+	for _, p := range splitParts(s) {
+		if p.ms != nil && *p.ms > ms {
+			name, ms = p.name, *p.ms
+		}
+	}
+	return name, ms
+}
+
+// splitText shows where the time went. The exercise was announced, so "detect" is not what a real failure would need.
+func splitText(out *term.Printer, r exercise.Result) string {
+	var parts []string
+	for _, p := range splitParts(r.SplitMS) {
+		if p.ms == nil {
+			continue
+		}
+		text := p.name + " " + msText(out, *p.ms)
+		if p.name == "detect" {
+			text += " (announced)"
+		}
+		parts = append(parts, text)
+	}
+	if name, _ := biggest(r.SplitMS); name != "" {
+		parts = append(parts, "most of it: "+name)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func faultText(f exercise.FaultSeen) string {
+	if f.Target == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%s: %s", f.Target, f.State)
+	if len(f.Superseded) > 0 {
+		text += "; left alone: " + strings.Join(f.Superseded, ", ")
+	}
+	if len(f.Residue) > 0 {
+		return text + "; left behind: " + strings.Join(f.Residue, ", ")
+	}
+	return text + "; nothing left behind"
+}
+
+func msText(out *term.Printer, ms float64) string {
+	return out.Duration(time.Duration(ms * float64(time.Millisecond)))
+}
