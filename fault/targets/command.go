@@ -27,9 +27,9 @@ type Command struct {
 	// Confirm exits with 0 while the fault is there, and with anything else when it is not.
 	Confirm []string `yaml:"confirm" json:"confirm"`
 	// Fidelity is how near the fault is to the real thing; empty means process.
-	Fidelity string `yaml:"fidelity" json:"fidelity,omitempty"`
+	Fidelity string `yaml:"fidelity,omitempty" json:"fidelity,omitempty"`
 	// Dir is where the commands run; empty means where the holder was started.
-	Dir string `yaml:"dir" json:"dir,omitempty"`
+	Dir string `yaml:"dir,omitempty" json:"dir,omitempty"`
 }
 
 // confirmBound is how long one look may take.

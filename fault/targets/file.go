@@ -11,11 +11,11 @@ import (
 // File is the config of a fault in files or directories: exactly one of unavailable, lost and corrupt.
 type File struct {
 	// Unavailable takes files or directories out of reach for a while.
-	Unavailable *Paths `yaml:"unavailable" json:"unavailable,omitempty"`
+	Unavailable *Paths `yaml:"unavailable,omitempty" json:"unavailable,omitempty"`
 	// Lost takes them away as data that is lost: the procedure has to bring them back from somewhere else.
-	Lost *Paths `yaml:"lost" json:"lost,omitempty"`
+	Lost *Paths `yaml:"lost,omitempty" json:"lost,omitempty"`
 	// Corrupt flips bytes of one file in place.
-	Corrupt *Corruption `yaml:"corrupt" json:"corrupt,omitempty"`
+	Corrupt *Corruption `yaml:"corrupt,omitempty" json:"corrupt,omitempty"`
 }
 
 // Paths are files or directories that go together: a database and its side files. Only the first must exist. Unless all
@@ -40,11 +40,11 @@ func (p *Paths) UnmarshalJSON(b []byte) error {
 type Corruption struct {
 	Path string `yaml:"path" json:"path"`
 	// Bytes is how many; 0 means 64.
-	Bytes int `yaml:"bytes" json:"bytes,omitempty"`
+	Bytes int `yaml:"bytes,omitempty" json:"bytes,omitempty"`
 	// At is the offset of the first one. Without it, Seed chooses places all over the file.
-	At *int64 `yaml:"at" json:"at,omitempty"`
+	At *int64 `yaml:"at,omitempty" json:"at,omitempty"`
 	// Seed decides which places and which bits. The same seed and file give the same corruption.
-	Seed uint64 `yaml:"seed" json:"seed,omitempty"`
+	Seed uint64 `yaml:"seed,omitempty" json:"seed,omitempty"`
 }
 
 // Short accepts {corrupt: /data/app.db}.

@@ -20,20 +20,20 @@ import (
 // Process is the config of a fault in processes: exactly one of kill and stop.
 type Process struct {
 	// Kill ends the process at once, as a crash would.
-	Kill *Victim `yaml:"kill" json:"kill,omitempty"`
+	Kill *Victim `yaml:"kill,omitempty" json:"kill,omitempty"`
 	// Stop freezes the process; it goes on when the fault ends.
-	Stop *Victim `yaml:"stop" json:"stop,omitempty"`
+	Stop *Victim `yaml:"stop,omitempty" json:"stop,omitempty"`
 }
 
 // Victim says which process: one of pid_file and pid.
 type Victim struct {
 	// PIDFile holds process IDs, one a line.
-	PIDFile string `yaml:"pid_file" json:"pid_file,omitempty"`
-	PID     int    `yaml:"pid" json:"pid,omitempty"`
+	PIDFile string `yaml:"pid_file,omitempty" json:"pid_file,omitempty"`
+	PID     int    `yaml:"pid,omitempty" json:"pid,omitempty"`
 	// Max is how many processes may be hit; 0 means 1. More in the file is a refusal, not a choice.
-	Max int `yaml:"max" json:"max,omitempty"`
+	Max int `yaml:"max,omitempty" json:"max,omitempty"`
 	// AnyUser lets root hit processes of other users.
-	AnyUser bool `yaml:"any_user" json:"any_user,omitempty"`
+	AnyUser bool `yaml:"any_user,omitempty" json:"any_user,omitempty"`
 }
 
 // Short accepts {kill: /run/app.pid} for {kill: {pid_file: /run/app.pid}}.
