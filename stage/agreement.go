@@ -21,7 +21,7 @@ func (a *assessor) singlePlace() Criterion {
 		}
 	}
 	c := check("single-place", "All prerequisites are kept in one well-defined place", missing,
-		fmt.Sprintf("one root, one revision: substance %s", shortDigest(a.substance.Digest())), "describe the service in belay.yaml itself")
+		fmt.Sprintf("one root, one revision: substance %s", shortDigest(a.digest)), "describe the service in belay.yaml itself")
 	c.Stage, c.byPlaybook = 1, true
 	return c
 }
@@ -44,7 +44,7 @@ type standing struct {
 // is named by who.
 func (a *assessor) judge(s statement, who string) standing {
 	switch {
-	case s.Substance != a.substance.Digest():
+	case s.Substance != a.digest:
 		return standing{state: Stale, proof: s.id, why: fmt.Sprintf("changed since %s agreed on %s: %s", who, date(s.at), a.changes(s))}
 	case a.now.Sub(s.at) > a.policy.Agreement:
 		return standing{state: Expired, proof: s.id, why: fmt.Sprintf("%s agreed on %s, more than %s ago", who, date(s.at), days(a.policy.Agreement))}

@@ -79,9 +79,25 @@ func (a *assessor) judgeRun(r run, age time.Duration) standing {
 	return standing{state: Met, proof: r.id, why: fmt.Sprintf("%s passed: %s", what, outage(r))}
 }
 
+// closure is what an exercise of the scenario in the environment proves, as the playbook is now.
+type closure struct {
+	parts playbook.Parts
+	err   error
+}
+
+func (a *assessor) closure(scenario, environment string) (playbook.Parts, error) {
+	key := [2]string{scenario, environment}
+	c, ok := a.closures[key]
+	if !ok {
+		c.parts, c.err = playbook.Closure(a.pb, scenario, environment)
+		a.closures[key] = c
+	}
+	return c.parts, c.err
+}
+
 // closureChanges names what the run proved and is no longer so. Objectives are left out: they are judged anew.
 func (a *assessor) closureChanges(r run) (string, error) {
-	current, err := playbook.Closure(a.pb, r.Scenario, r.Environment)
+	current, err := a.closure(r.Scenario, r.Environment)
 	if err != nil {
 		return "", err
 	}

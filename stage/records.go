@@ -18,7 +18,10 @@ type assessor struct {
 	now    time.Time
 	// substance is what people agree to, as the playbook is now.
 	substance playbook.Parts
-	blockers  []string
+	digest    string
+	// closures are what exercises prove now, by scenario and environment, worked out when first asked for.
+	closures map[[2]string]closure
+	blockers []string
 
 	agreements []statement
 	dissents   []statement
@@ -55,8 +58,9 @@ type waiver struct {
 func newAssessor(in Input) *assessor {
 	a := &assessor{
 		pb: in.Playbook, policy: in.Policy.orDefault(), now: in.Now,
-		substance: playbook.Substance(in.Playbook), blockers: in.LintBlockers,
+		substance: playbook.Substance(in.Playbook), closures: map[[2]string]closure{}, blockers: in.LintBlockers,
 	}
+	a.digest = a.substance.Digest()
 	if a.blockers == nil {
 		a.blockers = lintBlockers(in.Playbook)
 	}
