@@ -11,7 +11,6 @@ import (
 	"github.com/belay-dr/belay/doctor"
 	"github.com/belay-dr/belay/doctor/check"
 	"github.com/belay-dr/belay/evidence"
-	"github.com/belay-dr/belay/fault/hold"
 	"github.com/belay-dr/belay/internal/cli/term"
 	"github.com/belay-dr/belay/playbook"
 )
@@ -73,25 +72,8 @@ func doctorDeps(app *App, w *Workspace) check.Deps {
 		State:   w.State(),
 		Clock:   app.Clock,
 		Records: func(ctx context.Context) ([]evidence.Record, error) { return w.Records(ctx, evidence.Filter{}) },
-		Held:    heldDescriptions,
+		Held:    func(context.Context) ([]string, error) { return heldFaults() },
 	}
-}
-
-// heldDescriptions describes the faults that are held on this machine.
-func heldDescriptions(context.Context) ([]string, error) {
-	dir, err := hold.DefaultDir()
-	if err != nil {
-		return nil, err
-	}
-	all, err := hold.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	var held []string
-	for _, st := range all {
-		held = append(held, fmt.Sprintf("%s, %s, %s", st.ID, st.Target, st.State))
-	}
-	return held, nil
 }
 
 // chooseEnvironment is the named one, or the one that can be meant.
