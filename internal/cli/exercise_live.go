@@ -150,9 +150,9 @@ func phaseBar(out *term.Printer, v exercise.View) string {
 // elapsedText is the time since the first failure against the RTO.
 func elapsedText(out *term.Printer, v exercise.View) string {
 	if !v.Down {
-		return fmt.Sprintf("not down yet; the RTO is %s", out.Duration(v.RTO))
+		return fmt.Sprintf("not down yet; the RTO is %s", term.Duration(v.RTO))
 	}
-	text := fmt.Sprintf("%s elapsed of an RTO of %s", out.Duration(v.Elapsed.Round(100*time.Millisecond)), out.Duration(v.RTO))
+	text := fmt.Sprintf("%s elapsed of an RTO of %s", term.Duration(v.Elapsed.Round(100*time.Millisecond)), term.Duration(v.RTO))
 	if v.Elapsed > v.RTO {
 		return out.Bad(text)
 	}

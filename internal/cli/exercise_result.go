@@ -20,7 +20,7 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 		}
 	}
 	row("outage", outageText(out, r))
-	row("lost", lossText(out, r))
+	row("lost", lossLine(out, r))
 	row("split", splitText(out, r))
 	row("objective", fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
 	row("procedure", string(r.Procedure))
@@ -61,7 +61,7 @@ func exerciseTable(out *term.Printer, results []exercise.Result) {
 		if part != "" {
 			part += " " + msText(out, took)
 		}
-		t.Row(r.Scenario, out.Word(string(r.Verdict)), outageText(out, r), lossText(out, r), part,
+		t.Row(r.Scenario, out.Word(string(r.Verdict)), outageText(out, r), lossLine(out, r), part,
 			fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
 	}
 	t.Print()
@@ -71,17 +71,17 @@ func outageText(out *term.Printer, r exercise.Result) string {
 	if r.OutageMS.Upper != nil && r.OutageMS.Lower == 0 && r.SpanMS == 0 && r.FailingMS == 0 {
 		return "none seen"
 	}
-	return out.Bounds(r.OutageMS.Lower, r.OutageMS.Upper)
+	return term.Bounds(r.OutageMS.Lower, r.OutageMS.Upper)
 }
 
-func lossText(out *term.Printer, r exercise.Result) string {
+func lossLine(out *term.Printer, r exercise.Result) string {
 	switch {
 	case r.Loss == nil:
 		return "not measured"
 	case r.Loss.Rows == 0:
 		return fmt.Sprintf("nothing (of %d writes)", r.Loss.Acked)
 	}
-	return fmt.Sprintf("%d rows, %s", r.Loss.Rows, out.Bounds(r.Loss.SpanMS.Lower, r.Loss.SpanMS.Upper))
+	return fmt.Sprintf("%d rows, %s", r.Loss.Rows, term.Bounds(r.Loss.SpanMS.Lower, r.Loss.SpanMS.Upper))
 }
 
 // splitParts are the parts of the recovery time, in order.
@@ -141,5 +141,5 @@ func faultText(f exercise.FaultSeen) string {
 }
 
 func msText(out *term.Printer, ms float64) string {
-	return out.Duration(time.Duration(ms * float64(time.Millisecond)))
+	return term.Duration(time.Duration(ms * float64(time.Millisecond)))
 }
