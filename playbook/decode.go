@@ -48,6 +48,9 @@ func (d *decoder) decode(n *yaml.Node, at place, v reflect.Value) bool {
 		return d.wrong(n, at, fmt.Sprintf("the YAML tag %s has no meaning here", n.Tag), "remove it")
 	}
 	if n.ShortTag() == "!!null" {
+		if v.Kind() == reflect.Interface && at.free {
+			return true
+		}
 		return d.wrong(n, at, "has no value", "give it one, or leave the key out")
 	}
 	if v.Kind() == reflect.Pointer {
@@ -185,7 +188,7 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		out = append(out, field{
 			key: name, index: []int{i}, family: f.Tag.Get("kind"), free: f.Tag.Get("text") == "any",
-			required: tagged && !strings.Contains(options, "omitempty") && !strings.Contains(options, "environments"),
+			required: tagged && !strings.Contains(options+f.Tag.Get("json"), "omit") && !strings.Contains(options, "environments"),
 			rest:     strings.Contains(options, "environments"),
 		})
 	}

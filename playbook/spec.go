@@ -24,8 +24,8 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 // Kinds are the kinds of fault, probe, canary and check that a playbook may use. The command line wires them, so that
 // this package imports none of them. The first key is the family (the `kind` tag of the field: "fault", "probe",
 // "canary", "check"), the second the kind. The function returns a pointer to a zero config struct, whose yaml tags
-// are decoded as strictly as the playbook's own: an unknown key is an error, a field whose tag lacks omitempty is required, and
-// fields may be strings, numbers, booleans, time.Duration or Duration (written with a unit), encoding.TextUnmarshaler, structs,
+// are decoded as strictly as the playbook's own: an unknown key is an error, a field is required unless its yaml or json tag
+// says omitempty or omitzero, and fields may be strings, numbers, booleans, time.Duration or Duration (written with a unit), encoding.TextUnmarshaler, structs,
 // pointers, slices, maps with string keys, Table and Spec (with a kind tag). Only strings may hold ${placeholders}, so Validate must
 // accept them there.
 type Kinds map[string]map[string]func() any
