@@ -54,7 +54,11 @@ func runDoctor(ctx context.Context, app *App, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	report := check.Run(ctx, pb, environment, doctorDeps(app, w))
+	deps, err := app.doctorDeps(w)
+	if err != nil {
+		return err
+	}
+	report := check.Run(ctx, pb, environment, deps)
 	if o.JSON {
 		err = app.JSON(report)
 	} else {
@@ -67,13 +71,13 @@ func runDoctor(ctx context.Context, app *App, o doctorOptions) error {
 }
 
 // doctorDeps is what the doctor looks at on this machine.
-func doctorDeps(app *App, w *Workspace) check.Deps {
+func (app *App) doctorDeps(w *Workspace) (check.Deps, error) {
 	return check.Deps{
 		State:   w.State(),
 		Clock:   app.Clock,
 		Records: func(ctx context.Context) ([]evidence.Record, error) { return w.Records(ctx, evidence.Filter{}) },
 		Held:    func(context.Context) ([]string, error) { return heldFaults() },
-	}
+	}, nil
 }
 
 // chooseEnvironment is the named one, or the one that can be meant.
