@@ -115,7 +115,7 @@ func heldFaults() ([]string, error) {
 	all, err := hold.List(dir)
 	var held []string
 	for _, s := range all {
-		if s.State == "held" || s.State == "armed" {
+		if s.State == fault.Held || s.State == fault.Armed {
 			held = append(held, s.ID+" ("+s.Target+")")
 		}
 	}
