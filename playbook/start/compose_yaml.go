@@ -78,8 +78,15 @@ func (c *composeFile) text(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return ""
 	}
+	if len(n.Value) > longestText {
+		c.note("line %d: a text of more than %d bytes is left out", n.Line, longestText)
+		return ""
+	}
 	return c.interpolate(n.Value)
 }
+
+// longestText keeps variables inside variables from growing without bounds.
+const longestText = 4096
 
 // interpolate replaces $VAR, ${VAR}, ${VAR:-default}, ${VAR-default}, ${VAR:+other}, ${VAR+other}, ${VAR:?message} and ${VAR?message};
 // $$ is a dollar sign. A variable without a value is empty, and noted.

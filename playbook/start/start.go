@@ -60,8 +60,8 @@ type File struct {
 	Text string
 }
 
-// identifier is what names of applications and services may be.
-var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`) })
+// identifier is what names of applications and services may be. They are short, because names are made of them.
+var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$`) })
 
 // Files returns the files of the playbook, belay.yaml first. The errors name each answer that is missing or cannot be used.
 func Files(a Answers) ([]File, error) {
@@ -86,7 +86,7 @@ func (a Answers) check() error {
 		case s == "":
 			wrong = append(wrong, fmt.Errorf("%s has no name", what))
 		case !identifier().MatchString(s):
-			wrong = append(wrong, fmt.Errorf("%s cannot be called %q: use letters, digits, - and _", what, s))
+			wrong = append(wrong, fmt.Errorf("%s cannot be called %q: use at most 48 letters, digits, - and _", what, s))
 		}
 	}
 	name("the application", a.Application)
@@ -109,6 +109,9 @@ func (a Answers) check() error {
 		}
 	}
 	for _, s := range a.Services {
+		if s.Stop != "" && s.Restart == "" {
+			wrong = append(wrong, fmt.Errorf("%s can be stopped and not started again: give its restart command", s.ID))
+		}
 		for _, need := range s.Needs {
 			if !slices.Contains(seen, need) {
 				wrong = append(wrong, fmt.Errorf("%s needs %q, which is no service", s.ID, need))

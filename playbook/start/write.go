@@ -112,7 +112,7 @@ func (w writer) main() string {
 	if w.a.Team != "" {
 		p("team: %s\n", value(w.a.Team))
 	}
-	p("\nenvironments:\n  %s:\n    kind: non-production   # production asks for approvals, a window and an identity\n", w.a.Environment)
+	p("\nenvironments:\n  %s:\n    kind: non-production   # production asks for approvals, a window and an identity\n", value(w.a.Environment))
 	vars := false
 	for _, s := range w.a.Services {
 		at := s.URL
@@ -132,7 +132,7 @@ func (w writer) main() string {
 	for _, s := range w.a.Services {
 		w.service(&b, s)
 	}
-	p("\npeople:\n  %s:\n    name: %s\n", w.person, value(w.a.Person.Name))
+	p("\npeople:\n  %s:\n    name: %s\n", value(w.person), value(w.a.Person.Name))
 	p("    # One person may speak for several roles at first. A second person, as deputy, is the next thing to add.\n")
 	p("    roles: [development, testing, operations, stakeholder]\n    services: [all]\n")
 	if w.a.Person.Email != "" {
@@ -154,7 +154,7 @@ func (w writer) service(b *strings.Builder, s Service) {
 	for _, c := range s.Comments {
 		b.WriteString(comment("  ", c))
 	}
-	p("  %s:\n", s.ID)
+	p("  %s:\n", value(s.ID))
 	if s.Platform != "" {
 		p("    platform: %s\n", value(s.Platform))
 	}
@@ -192,7 +192,7 @@ func (w writer) actions(b *strings.Builder) {
 			first = false
 		}
 		fmt.Fprintf(b, "  restart-%s:\n    text: Restart %s\n    expect: %s\n    repeat: safe   # running it twice does no harm\n    timeout: 5m\n    %s: {%s}\n",
-			s.ID, s.ID, look(s), w.a.Environment, command(s.Restart))
+			s.ID, s.ID, look(s), value(w.a.Environment), command(s.Restart))
 	}
 }
 
@@ -202,7 +202,7 @@ func (w writer) scenario(s Service) string {
 	p("# %s has failed. Write each step so that somebody else can follow it at three in the morning.\n", s.ID)
 	p("scenario: %s failure\nclass: disaster-recovery\ncovers: [%s]\nrecovers_by: procedure   # or platform, when it comes back by itself\n",
 		value(s.ID), value(s.ID))
-	p("leads: {primary: %s}   # add secondary: a deputy\nseverity: critical\nrto: %s\nrpo: %s\n", w.person, w.a.RTO, w.a.RPO)
+	p("leads: {primary: %s}   # add secondary: a deputy\nseverity: critical\nrto: %s\nrpo: %s\n", value(w.person), w.a.RTO, w.a.RPO)
 	p("overview:\n  - Restart %s\n  - Confirm that it answers\n\n", s.ID)
 	w.fault(&b, s)
 	p("\nrecovery:\n")
