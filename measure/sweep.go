@@ -48,7 +48,10 @@ func (e *episode) empty() bool { return e.fails+e.doubt == 0 }
 func inEndOrder(samples []Sample) []Sample {
 	sorted := slices.Clone(samples)
 	slices.SortStableFunc(sorted, func(a, b Sample) int {
-		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Seq, b.Seq))
+		if a.End != b.End {
+			return cmp.Compare(a.End, b.End)
+		}
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Start, b.Start), cmp.Compare(a.Seq, b.Seq))
 	})
 	return sorted
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -30,8 +31,9 @@ type collection struct {
 }
 
 func newCollection(config HTTP, namespace string) (*collection, error) {
-	for key, why := range config.CheckConfig() {
-		return nil, fmt.Errorf("%s: %s", key, why)
+	wrong := config.CheckConfig()
+	for _, key := range slices.Sorted(maps.Keys(wrong)) {
+		return nil, fmt.Errorf("%s: %s", key, wrong[key])
 	}
 	mark, err := newMarker(namespace)
 	if err != nil {

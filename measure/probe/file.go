@@ -33,7 +33,7 @@ func (c *File) look(ctx context.Context) Answer {
 	case errors.Is(err, fs.ErrNotExist):
 		return failed("%s does not exist", c.Path)
 	case err != nil:
-		return answer(ctx, err)
+		return unreadable(ctx, err)
 	case c.Absent:
 		return failed("%s exists", c.Path)
 	}
@@ -52,7 +52,7 @@ func (c *File) content(ctx context.Context, info fs.FileInfo) Answer {
 	}
 	f, err := os.Open(c.Path)
 	if err != nil {
-		return answer(ctx, err)
+		return unreadable(ctx, err)
 	}
 	defer f.Close()
 	digest := sha256.New()
@@ -72,4 +72,12 @@ func (c *File) content(ctx context.Context, info fs.FileInfo) Answer {
 		a.Outcome, a.Reason = measure.Fail, fmt.Sprintf("%s has the digest %s", c.Path, sum)
 	}
 	return a
+}
+
+// unreadable is what an error means for a file: one that may not be read is not there for its users either.
+func unreadable(ctx context.Context, err error) Answer {
+	if errors.Is(err, fs.ErrPermission) {
+		return failed("%s", err)
+	}
+	return answer(ctx, err)
 }

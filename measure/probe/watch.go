@@ -120,11 +120,11 @@ func (r *round) alive(now, late time.Duration) bool {
 	return true
 }
 
-// gap reports that nothing ran from when this process was last seen until now. Callers hold mu.
+// gap reports that nothing ran from when this process was last seen until now, unless that was just reported. Callers hold mu.
 func (r *round) gap(now time.Duration) {
 	g := measure.Gap{From: r.seen, Until: now}
 	r.seen = max(r.seen, now)
-	if r.OnGap != nil && g.Until > g.From {
+	if r.OnGap != nil && g.Until-g.From > r.Pace.Grace() {
 		r.OnGap(g)
 	}
 }
