@@ -9,11 +9,6 @@ import (
 func newLint(app *App) *cobra.Command   { return stub("lint") }
 func newRender(app *App) *cobra.Command { return stub("render") }
 func newInit(app *App) *cobra.Command   { return stub("init") }
-func newDemo(app *App) *cobra.Command {
-	cmd := stub("demo")
-	cmd.AddCommand(newDemoUp(app), newDemoDown(app))
-	return cmd
-}
 
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, Short: "not written yet", RunE: func(cmd *cobra.Command, args []string) error {

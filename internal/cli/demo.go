@@ -1,0 +1,360 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-dr/belay/doctor"
+	"github.com/belay-dr/belay/doctor/check"
+	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/examples/bookstore"
+	"github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/exercise/local"
+	"github.com/belay-dr/belay/internal/cli/term"
+	"github.com/belay-dr/belay/playbook"
+	"github.com/belay-dr/belay/playbook/lint"
+	"github.com/belay-dr/belay/publish/render"
+	"github.com/belay-dr/belay/stage"
+)
+
+// demoEnvironment is where the demo's exercises run.
+const demoEnvironment = "staging"
+
+// demoScenarios are the scenarios of the demo, in order.
+func demoScenarios() []string { return []string{"api-failure", "database-failure", "cdn-failure"} }
+
+type demoOptions struct {
+	Dir  string
+	JSON bool
+}
+
+func newDemo(app *App) *cobra.Command {
+	var o demoOptions
+	cmd := group("demo", "Break the Bookstore on this machine, recover it, measure it, see the stage", newDemoUp(app), newDemoDown(app))
+	cmd.Long = `Starts the Bookstore (an API, a database and a CDN, each a process that listens on 127.0.0.1 only) with its playbook,
+checks and signs the playbook with keys made for the demo, and then exercises its three scenarios: each with a real fault, the
+playbook's own recovery steps, probes from outside and canary writes. It shows what was measured, and the stage that follows from it.
+
+It needs no root, no network and nothing installed, and takes about half a minute. Without --dir everything is in a temporary directory and is
+removed at the end.`
+	cmd.Example = `  $ belay demo
+  $ belay demo --dir shop        # keep the workspace: belay stage --dir shop
+  $ belay demo --json | jq .stage
+  $ belay demo up --dir shop     # start the Bookstore alone, to try every command by hand`
+	unknown := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknown(cmd, args)
+		}
+		return runDemo(cmd.Context(), app, o)
+	}
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "keep the workspace in this directory")
+	jsonFlag(cmd, &o.JSON)
+	return cmd
+}
+
+// demo is one run of the demo.
+type demo struct {
+	app  *App
+	opts demoOptions
+	// say shows progress to a person. With --json nothing is shown.
+	say  *term.Printer
+	dir  string
+	info *bookstore.Info
+	ws   *Workspace
+}
+
+// demoReport is what the demo came to, and what --json prints.
+type demoReport struct {
+	Stage     int               `json:"stage"`
+	Criteria  []stage.Criterion `json:"criteria"`
+	Next      string            `json:"next,omitempty"`
+	Exercises []exercise.Result `json:"exercises"`
+	Ledger    string            `json:"ledger"`
+}
+
+func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
+	d := &demo{app: app, opts: o}
+	if !o.JSON {
+		d.say = app.Out()
+	}
+	remove, err := d.chooseDir()
+	if err != nil {
+		return err
+	}
+	defer func() { remove(err) }()
+	d.line("%s\n", d.bold("Belay demo: an application fails three times, and comes back by its playbook."))
+
+	d.step("Start the Bookstore", "its API, database and CDN, each a process on 127.0.0.1")
+	if d.info, err = bookstore.Up(ctx, bookstore.Options{Dir: d.dir, Exe: bookstoreExe(app)}); err != nil {
+		return Hint(err, "the components' logs are in %s", filepath.Join(d.dir, "log"))
+	}
+	defer func() {
+		if e := d.down(ctx); err == nil {
+			err = e
+		}
+	}()
+	if d.ws, err = app.Workspace(d.dir); err != nil {
+		return err
+	}
+	defer closing(d.ws, &err)
+	report, err := d.climb(ctx)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		if err := app.JSON(report); err != nil {
+			return err
+		}
+	} else {
+		d.show(report)
+	}
+	for _, r := range report.Exercises {
+		if r.Verdict != exercise.Pass {
+			return Exitf(Refused, "%s: %s: %s", r.Scenario, r.Verdict, r.Why)
+		}
+	}
+	return nil
+}
+
+// chooseDir makes the directory of the demo. What it returns removes it again, when it was a temporary one and nothing went
+// wrong.
+func (d *demo) chooseDir() (remove func(error), err error) {
+	if d.opts.Dir != "" {
+		if d.dir, err = filepath.Abs(d.opts.Dir); err != nil {
+			return nil, fmt.Errorf("make workspace: %w", err)
+		}
+		if err := os.MkdirAll(d.dir, 0o755); err != nil {
+			return nil, fmt.Errorf("make workspace: %w", err)
+		}
+		if err := demoMayUse(d.dir); err != nil {
+			return nil, err
+		}
+		return func(error) {}, nil
+	}
+	if d.dir, err = os.MkdirTemp("", "belay-demo-"); err != nil {
+		return nil, fmt.Errorf("make workspace: %w", err)
+	}
+	// A path without symbolic links, so that the faults' paths are what they seem (macOS links its temporary directory).
+	if d.dir, err = filepath.EvalSymlinks(d.dir); err != nil {
+		return nil, fmt.Errorf("make workspace: %w", err)
+	}
+	return func(err error) {
+		if err == nil {
+			os.RemoveAll(d.dir)
+			return
+		}
+		fmt.Fprintf(d.app.Stderr, "belay: the demo's workspace is kept in %s\n", d.dir)
+	}, nil
+}
+
+// demoMayUse refuses a directory that holds something else: the demo writes a playbook and starts servers in it.
+func demoMayUse(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("make workspace: %w", err)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if _, err := bookstore.ReadInfo(dir); err != nil {
+		return Hint(Exitf(Usage, "%s is not empty and holds no Bookstore", dir), "name an empty directory, or one that does not exist yet")
+	}
+	return nil
+}
+
+// climb does what the ladder asks for: write down, agree, practise, prove. The Bookstore is up.
+func (d *demo) climb(ctx context.Context) (demoReport, error) {
+	d.done("%s", d.info.APIURL+"/books/")
+	pb, err := d.promise(ctx)
+	if err != nil {
+		return demoReport{}, err
+	}
+	if err := d.examine(ctx, pb); err != nil {
+		return demoReport{}, err
+	}
+	if err := d.agree(ctx, pb); err != nil {
+		return demoReport{}, err
+	}
+	report := demoReport{Ledger: d.ws.LedgerPath()}
+	for _, scenario := range demoScenarios() {
+		result, err := d.exercise(ctx, pb, scenario)
+		if err != nil {
+			return demoReport{}, err
+		}
+		report.Exercises = append(report.Exercises, result)
+	}
+	in, err := d.ws.stageInput(ctx)
+	if err != nil {
+		return demoReport{}, err
+	}
+	a := stage.Assess(in)
+	report.Stage, report.Criteria, report.Next = a.Stage, a.Criteria, a.Next
+	return report, nil
+}
+
+// promise gives the people their keys, loads and checks the playbook, and writes it as a document.
+func (d *demo) promise(ctx context.Context) (*playbook.Playbook, error) {
+	d.step("Write it down", "load, lint and render the playbook")
+	pb, err := d.ws.Playbook()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := demoKeys(d.dir, pb.People.IDs()); err != nil {
+		return nil, err
+	}
+	d.ws.playbook = nil // it has keys now
+	if pb, err = d.ws.Playbook(); err != nil {
+		return nil, err
+	}
+	findings := lint.Check(pb)
+	if blockers := lint.Blockers(findings); len(blockers) > 0 {
+		return nil, Exitf(Refused, "lint blocks: %s: %s", blockers[0].ID, blockers[0].Message)
+	}
+	if err := d.render(pb, findings); err != nil {
+		return nil, err
+	}
+	d.done("%d services, %d people, %d scenarios; lint: no blocker, %d risks", len(pb.Services), len(pb.People), len(pb.Scenarios), len(findings))
+	for _, f := range d.notable(findings) {
+		d.line("      %s %s", d.warn("risk"), f.Message)
+	}
+	return pb, nil
+}
+
+// notable are the findings that the series is known for: one of each rule about objectives and leads, three at most.
+func (d *demo) notable(findings []lint.Finding) []lint.Finding {
+	var out []lint.Finding
+	seen := map[string]bool{}
+	for _, f := range findings {
+		about := strings.HasSuffix(f.Path, ".rto") || strings.Contains(f.Path, ".leads") || strings.HasPrefix(f.Path, "actions.")
+		if about && !seen[f.ID] && len(out) < 3 {
+			seen[f.ID] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// render writes playbook.html and playbook.md beside the playbook.
+func (d *demo) render(pb *playbook.Playbook, findings []lint.Finding) error {
+	opts := render.Options{Environment: demoEnvironment, Findings: findings, At: d.app.Clock.Now()}
+	for name, write := range map[string]func(f *os.File) error{
+		"playbook.html": func(f *os.File) error { return render.HTML(f, pb, opts) },
+		"playbook.md":   func(f *os.File) error { return render.Markdown(f, pb, opts) },
+	} {
+		f, err := os.Create(filepath.Join(d.dir, name))
+		if err != nil {
+			return fmt.Errorf("render playbook: %w", err)
+		}
+		err = write(f)
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			return fmt.Errorf("render playbook: %w", err)
+		}
+	}
+	return nil
+}
+
+// examine lets the doctor look.
+func (d *demo) examine(ctx context.Context, pb *playbook.Playbook) error {
+	d.step("See the doctor", "is it fit to be exercised?")
+	deps, err := d.app.doctorDeps(d.ws)
+	if err != nil {
+		return err
+	}
+	report := check.Run(ctx, pb, demoEnvironment, deps)
+	if report.Verdict == doctor.Blocked {
+		for _, f := range report.Findings {
+			if f.Severity == doctor.Blocker {
+				return Exitf(Refused, "the doctor blocks: %s: expected %s, saw %s", f.ID, f.Expected, f.Seen)
+			}
+		}
+	}
+	d.done("%s: %d checks, %d findings", report.Verdict, report.Checks, len(report.Findings))
+	return nil
+}
+
+// agree signs the substance for the four roles; everybody has seen it then.
+func (d *demo) agree(ctx context.Context, pb *playbook.Playbook) error {
+	d.step("Agree", "the four roles sign the substance of the playbook with SSH keys")
+	signers, err := demoKeys(d.dir, pb.People.IDs())
+	if err != nil {
+		return err
+	}
+	ledger, err := d.ws.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	parts := playbook.Substance(pb)
+	var signed []string
+	for _, row := range pb.People {
+		for _, role := range row.Value.Roles {
+			a := evidence.Agreement{Application: pb.Application, Person: row.ID, Role: string(role), Substance: parts.Digest(), Parts: parts}
+			if a, err = a.Sign(evidence.KindAgreement, d.app.Clock.Now(), signers[row.ID]); err != nil {
+				return err
+			}
+			draft, err := a.Draft(evidence.KindAgreement, row.Value.Keys)
+			if err != nil {
+				return err
+			}
+			if _, err := ledger.Append(ctx, draft); err != nil {
+				return err
+			}
+			signed = append(signed, row.ID+" ("+string(role)+")")
+		}
+	}
+	d.done("%s", strings.Join(signed, ", "))
+	return nil
+}
+
+// exercise runs one scenario in automatic mode and shows how it goes.
+func (d *demo) exercise(ctx context.Context, pb *playbook.Playbook, scenario string) (exercise.Result, error) {
+	title := scenario
+	if sc, ok := pb.Scenarios.Get(scenario); ok {
+		title = sc.Title
+	}
+	d.step("Practise", title)
+	now := d.app.Clock.Now()
+	c, err := d.app.clear(d.ws, scenario, demoEnvironment, exercise.Automatic, exercise.CompileOptions{
+		ID: newExerciseID(now), Runner: runnerName(d.app), Now: now,
+	})
+	if err != nil {
+		return exercise.Result{}, refusedError(err)
+	}
+	ledger, err := d.ws.Ledger(ctx)
+	if err != nil {
+		return exercise.Result{}, err
+	}
+	opts := local.Options{Plan: c.Plan, Permit: c.Permit, Dir: d.ws.Dir, Ledger: ledger, Clock: d.app.Clock, Faults: launcher(d.app),
+		Passed: func(exercise.Phase) {}}
+	end := func() {}
+	if d.say != nil {
+		if opts.Observe, end, err = newProgress(d.app, d.say, exerciseOptions{}, exercise.Automatic); err != nil {
+			return exercise.Result{}, err
+		}
+	} else {
+		opts.Observe = func(exercise.View) {}
+	}
+	r, err := local.Run(ctx, opts)
+	end()
+	if err != nil {
+		return r, err
+	}
+	d.done("%s", r.Why)
+	return r, nil
+}
+
+// down stops the Bookstore, also when the demo was interrupted.
+func (d *demo) down(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return bookstore.Down(ctx, d.dir)
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/belay-dr/belay/internal/cli/term"
+	"github.com/belay-dr/belay/stage"
+)
+
+// line shows a line to a person.
+func (d *demo) line(format string, args ...any) {
+	if d.say != nil {
+		d.say.Line(format, args...)
+	}
+}
+
+func (d *demo) bold(s string) string {
+	if d.say == nil {
+		return s
+	}
+	return d.say.Bold(s)
+}
+
+func (d *demo) warn(s string) string {
+	if d.say == nil {
+		return s
+	}
+	return d.say.Warn(s)
+}
+
+// step says what begins.
+func (d *demo) step(title, what string) {
+	if d.say != nil {
+		d.say.Line("%s %s", d.say.Bold(title+":"), what)
+	}
+}
+
+// done says what came of it.
+func (d *demo) done(format string, args ...any) {
+	if d.say != nil {
+		d.say.Line("    %s %s", d.say.Glyph("done"), fmt.Sprintf(format, args...))
+	}
+}
+
+// show prints the table of exercises and the stage.
+func (d *demo) show(r demoReport) {
+	p := d.say
+	p.Line("")
+	p.Line("%s", p.Bold("What was measured"))
+	t := p.Table("scenario", "verdict", "outage", "RTO", "lost", "RPO", "biggest part")
+	for _, e := range r.Exercises {
+		part, took := biggest(e.SplitMS)
+		t.Row(e.Scenario, p.Word(string(e.Verdict)), outageText(p, e), msText(p, float64(e.RTOMS)), lossLine(p, e),
+			msText(p, float64(e.RPOMS)), part+" "+msText(p, took))
+	}
+	t.Print()
+	p.Line("")
+	p.Line("%s", p.Bold("Where the time went"))
+	t = p.Table("scenario", "detect", "declare", "decide", "execute", "verify", "stabilise")
+	for _, e := range r.Exercises {
+		s := e.SplitMS
+		t.Row(e.Scenario, term.Millis(s.Detect), term.Millis(s.Declare), term.Millis(s.Decide), term.Millis(s.Execute),
+			term.Millis(s.Verify), term.Millis(s.Stabilise))
+	}
+	t.Print()
+	p.Line("%s", p.Dim("The exercises were announced: detect is the probes' time, not a pager's."))
+	p.Line("")
+	showStage(p, stage.Assessment{Application: "bookstore", Stage: r.Stage, Criteria: r.Criteria, Next: r.Next})
+	if d.opts.Dir != "" {
+		p.Line("")
+		p.Line("The workspace is in %s. Go on with: belay demo up --dir %s", d.dir, d.opts.Dir)
+	}
+}
