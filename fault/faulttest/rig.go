@@ -1,0 +1,177 @@
+package faulttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/hold"
+)
+
+// Rig is one real thing to break, and eyes that do not use the target's own code.
+type Rig struct {
+	Spec fault.Spec
+	// Broken says whether the effect is there.
+	Broken func() bool
+	// Change is what a recovery does while the fault is held. Intact then says that its work is still there.
+	Change func()
+	Intact func() bool
+	// Remove takes the whole target away while the fault is held.
+	Remove func()
+	// OneShot says that nothing takes the effect back.
+	OneShot bool
+}
+
+// Spec makes a spec from JSON such as {"file": {"lost": "/x"}}.
+func Spec(t testing.TB, v any) fault.Spec {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s fault.Spec
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// stateDir is an undo directory of its own.
+func stateDir(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "holds")
+	t.Setenv("BELAY_STATE_DIR", dir)
+	return dir
+}
+
+func request(r Rig) hold.Request {
+	return hold.Request{ID: "f1", NoPlaybook: "conformance", Fault: r.Spec, Limit: time.Minute}
+}
+
+// run is a runner process with its holder and reaper.
+type run struct {
+	t      testing.TB
+	dir    string
+	cmd    *exec.Cmd
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+	paused string
+	exited chan struct{}
+}
+
+// start starts a runner whose holder stops at a point; an empty point never comes.
+func start(t testing.TB, dir string, r hold.Request, point string) *run {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &run{t: t, dir: dir, paused: filepath.Join(t.TempDir(), "paused"), exited: make(chan struct{})}
+	x.cmd = exec.Command(path, asRunner)
+	x.cmd.Env = append(os.Environ(), "BELAY_STATE_DIR="+dir, pauseVar+"="+point, pausedVar+"="+x.paused)
+	line, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.cmd.Stdin = strings.NewReader(string(line) + "\n")
+	x.cmd.Stdout, x.cmd.Stderr = &x.stdout, &x.stderr
+	x.cmd.WaitDelay = time.Second
+	if err := x.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = x.cmd.Wait(); close(x.exited) }()
+	t.Cleanup(func() { x.kill("runner"); x.kill("holder"); x.kill("reaper") })
+	return x
+}
+
+// reached waits until the holder stands at its point.
+func (x *run) reached() {
+	x.t.Helper()
+	x.until("the holder reaches its point", 20*time.Second, func() bool { _, err := os.Stat(x.paused); return err == nil })
+}
+
+// held waits until the fault is held.
+func (x *run) held() {
+	x.t.Helper()
+	x.until("the fault is held", 20*time.Second, func() bool {
+		st, _, err := hold.Find(x.dir, "f1")
+		return err == nil && st.State == fault.Held
+	})
+}
+
+func (x *run) until(what string, limit time.Duration, done func() bool) time.Duration {
+	x.t.Helper()
+	began := time.Now()
+	for !done() {
+		if time.Since(began) > limit {
+			b, _ := os.ReadFile(filepath.Join(x.dir, "f1.json"))
+			x.t.Fatalf("not within %s: %s\nrecord: %s\nrunner: %s", limit, what, b, x.stderr.String())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// pid is the process ID of the runner, the holder or the reaper; 0 when there is none yet.
+func (x *run) pid(who string) int {
+	if who == "runner" {
+		return x.cmd.Process.Pid
+	}
+	b, err := os.ReadFile(filepath.Join(x.dir, "f1.json"))
+	if err != nil {
+		return 0
+	}
+	var rec map[string]json.RawMessage
+	var p struct {
+		PID int `json:"pid"`
+	}
+	_ = json.Unmarshal(b, &rec)
+	_ = json.Unmarshal(rec[who], &p)
+	return p.PID
+}
+
+// kill kills as kill -9 does.
+func (x *run) kill(who string) { x.signal(who, syscall.SIGKILL) }
+
+func (x *run) signal(who string, sig syscall.Signal) {
+	if pid := x.pid(who); pid > 1 && ours(pid, who, x) {
+		_ = syscall.Kill(pid, sig)
+	}
+}
+
+// ours makes sure that a test never signals a process that is not its own.
+func ours(pid int, who string, x *run) bool {
+	if who == "runner" {
+		select {
+		case <-x.exited:
+			return false
+		default:
+			return true
+		}
+	}
+	out, err := exec.Command("ps", "-o", "args=", "-p", itoa(pid)).Output()
+	return err == nil && strings.Contains(string(out), asHolder)
+}
+
+// settled waits until the record says that nothing is held any more.
+func (x *run) settled(limit time.Duration) fault.Status {
+	x.t.Helper()
+	var st fault.Status
+	x.until("the fault has ended", limit, func() bool {
+		s, found, err := hold.Find(x.dir, "f1")
+		st = s
+		return err == nil && found && ended(s.State)
+	})
+	return st
+}
+
+func ended(s fault.State) bool {
+	return s == fault.Reverted || s == fault.Superseded || s == fault.Ended || s == fault.Failed
+}
