@@ -175,6 +175,7 @@ func runAPI(ctx context.Context, c call) error {
 	if *listen != "" {
 		address = *listen
 	}
+	time.Sleep(info.Delay)
 	return child.serve(address, a)
 }
 

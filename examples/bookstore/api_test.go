@@ -240,7 +240,7 @@ func TestCDN(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("with an empty bucket", "/static/status.json", "404 ")
-	if _, err := upload(at); err != nil {
+	if _, err := upload(at, 0); err != nil {
 		t.Fatal(err)
 	}
 	expect("after the upload", "/static/status.json", `200 {"online": true, "cdn": "primary"}`)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 // staticFiles are the shop's static files, as collected from the application.
@@ -52,8 +53,8 @@ func createBucket(at layout) (aside string, err error) {
 	return aside, nil
 }
 
-// upload copies every file of the backup into the bucket, the beacon last, and returns their names.
-func upload(at layout) ([]string, error) {
+// upload copies every file of the backup into the bucket, the beacon last, and returns their names. Each takes a while.
+func upload(at layout, each time.Duration) ([]string, error) {
 	if _, err := os.Stat(at.bucket()); err != nil {
 		return nil, fmt.Errorf("upload: %w", err)
 	}
@@ -63,6 +64,7 @@ func upload(at layout) ([]string, error) {
 	}
 	sort.SliceStable(names, func(i, j int) bool { return names[i] != beacon && names[j] == beacon })
 	for _, name := range names {
+		time.Sleep(each)
 		to := at.path("bucket", filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return nil, fmt.Errorf("upload %s: %w", name, err)
@@ -110,7 +112,7 @@ func runUpload(_ context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	names, err := upload(layout(info.Dir))
+	names, err := upload(layout(info.Dir), info.Delay/2)
 	if err != nil {
 		return err
 	}

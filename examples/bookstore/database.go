@@ -185,6 +185,7 @@ func runDatabase(ctx context.Context, c call) error {
 	if err != nil {
 		return child.refuse(err)
 	}
+	time.Sleep(info.Delay)
 	s.shots = newSnapshots(at.snapshots(), info.SnapshotCopy, s)
 	go s.shots.loop(ctx, info.SnapshotEvery, c.stderr)
 	go func() {

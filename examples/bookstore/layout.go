@@ -32,6 +32,8 @@ type Info struct {
 	// SnapshotEvery is the time between two snapshots of the database, SnapshotCopy how long one takes to be complete.
 	SnapshotEvery time.Duration `json:"snapshot_every_ns"`
 	SnapshotCopy  time.Duration `json:"snapshot_copy_ns"`
+	// Delay is how long the API and the database load before they listen, and an object takes to be uploaded.
+	Delay time.Duration `json:"delay_ns"`
 }
 
 // layout names every file of a Bookstore.
@@ -88,6 +90,7 @@ func newInfo(dir string) (*Info, error) {
 		Environment:     "bookstore-api-staging",
 		SnapshotEvery:   5 * time.Second,
 		SnapshotCopy:    500 * time.Millisecond,
+		Delay:           600 * time.Millisecond,
 	}, nil
 }
 

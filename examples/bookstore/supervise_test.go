@@ -46,7 +46,7 @@ func startShopIn(t *testing.T, dir string, o Options) shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dir, o.Exe = dir, []string{exe}
+	o.Dir, o.Exe, o.Delay = dir, []string{exe}, time.Millisecond
 	info, err := Up(t.Context(), o)
 	t.Cleanup(func() {
 		if err := Down(context.Background(), dir); err != nil {

@@ -24,6 +24,9 @@ type Options struct {
 	Exe []string
 	// SnapshotEvery and SnapshotCopy are taken when Dir is new. Zero means 5 s and 500 ms.
 	SnapshotEvery, SnapshotCopy time.Duration
+	// Delay is how long the API and the database load before they listen, and an object takes to be uploaded: as in real
+	// life, so that an outage is long enough to be measured. It is taken when Dir is new. Zero means 600 ms.
+	Delay time.Duration
 	// DatabaseURL is a PostgreSQL URL to be used instead of the database component. The environment's DATABASE_URL
 	// counts only for an API started by hand: a demo must not find somebody's real database.
 	DatabaseURL string
@@ -92,6 +95,9 @@ func prepare(ctx context.Context, o Options) (*Info, error) {
 	if o.SnapshotCopy > 0 {
 		info.SnapshotCopy = o.SnapshotCopy
 	}
+	if o.Delay > 0 {
+		info.Delay = o.Delay
+	}
 	if err := firstContent(ctx, at); err != nil {
 		return nil, err
 	}
@@ -115,7 +121,7 @@ func firstContent(ctx context.Context, at layout) error {
 	if _, err := createBucket(at); err != nil {
 		return err
 	}
-	_, err := upload(at)
+	_, err := upload(at, 0)
 	return err
 }
 
