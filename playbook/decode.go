@@ -75,7 +75,7 @@ func (d *decoder) decode(n *yaml.Node, at place, v reflect.Value) bool {
 			return d.shorthand(n, at, p)
 		}
 	case closed:
-		return d.word(n, at, v, p.words())
+		return d.word(n, at, v, p.Words())
 	case encoding.TextUnmarshaler:
 		return d.textual(n, at, p)
 	}

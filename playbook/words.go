@@ -4,7 +4,7 @@ import "slices"
 
 // closed is a type with a fixed set of words. The receiver's value does not matter.
 type closed interface {
-	words() []string
+	Words() []string
 }
 
 func texts[T ~string](values ...T) []string {
@@ -15,15 +15,24 @@ func texts[T ~string](values ...T) []string {
 	return out
 }
 
-func (EnvironmentKind) words() []string { return texts(NonProduction, Production) }
-func (Role) words() []string            { return texts(Roles()...) }
-func (Class) words() []string {
+// Words lists the kinds of environment.
+func (EnvironmentKind) Words() []string { return texts(NonProduction, Production) }
+
+// Words lists the roles.
+func (Role) Words() []string { return texts(Roles()...) }
+
+// Words lists the classes of scenario.
+func (Class) Words() []string {
 	return texts(DisasterRecovery, CriticalDependency, NonCriticalDependency)
 }
-func (Attribution) words() []string { return texts(ByProcedure, ByPlatform, ByReversal) }
-func (Repeat) words() []string      { return texts(RepeatSafe, RepeatCheck, RepeatAsk, RepeatNever) }
 
-// yaml11 are the bare words that YAML 1.1 tools read as something other than text.
+// Words lists what a recovery can be attributed to.
+func (Attribution) Words() []string { return texts(ByProcedure, ByPlatform, ByReversal) }
+
+// Words lists what may be done with a step that was started and never reported.
+func (Repeat) Words() []string { return texts(RepeatSafe, RepeatCheck, RepeatAsk, RepeatNever) }
+
+// yaml11 says whether YAML 1.1 tools read a bare word as something other than text.
 func yaml11(word string) bool {
 	return slices.Contains([]string{"on", "off", "yes", "no", "true", "false", "null", "~"}, plain(word))
 }
