@@ -6,10 +6,6 @@ import (
 
 // Constructors that are not written yet. Delete the line when the command's own file arrives.
 
-func newLint(app *App) *cobra.Command   { return stub("lint") }
-func newRender(app *App) *cobra.Command { return stub("render") }
-func newInit(app *App) *cobra.Command   { return stub("init") }
-
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, Short: "not written yet", RunE: func(cmd *cobra.Command, args []string) error {
 		return Exitf(Failed, "%s: not written yet", name)
