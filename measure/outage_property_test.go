@@ -36,7 +36,7 @@ func TestOutageBoundsContainTheTruth(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(uint64(i), 20))
-			happened, censored := 0, 0
+			happened, censored, widest := 0, 0, 0.0
 			for n := range histories {
 				h := simulate(r, s)
 				report := Outage(h.samples(r), h.gaps, s.pace(), h.end)
@@ -45,6 +45,12 @@ func TestOutageBoundsContainTheTruth(t *testing.T) {
 				}
 				happened += count(report.Happened)
 				censored += count(report.Bounds.Censored)
+				if !report.Bounds.Censored {
+					widest = max(widest, float64(report.Start.Width()+report.Stop.Width())/float64(h.widthLimit()))
+				}
+			}
+			if widest < .8 {
+				t.Errorf("the widest bounds are %.2f of the limit: it is not what limits them", widest)
 			}
 			if happened < histories/20 || censored == happened {
 				t.Errorf("%d outages, %d of them censored: the setting shows nothing", happened, censored)
@@ -148,18 +154,21 @@ func (h *history) contains(r OutageReport, truth down) string {
 
 // checkWidth holds only where the observer looked all the time. Starts that wander by ± j are at most p + 2j apart.
 func (h *history) checkWidth(r OutageReport) string {
-	s := h.setting
-	if r.Bounds.Censored || s.void > 0 || len(h.gaps) > 0 {
+	if r.Bounds.Censored || h.setting.void > 0 || len(h.gaps) > 0 {
 		return ""
 	}
-	p, q, limit := s.period+2*s.jitter, s.timeout, time.Duration(0)
-	if limit = 2*p + 4*q; q < s.period-2*s.jitter {
-		limit = 2 * (p + q)
-	}
-	if width := r.Bounds.Upper - r.Bounds.Lower; width > limit {
-		return fmt.Sprintf("bounds are %v wide, more than %v", width, limit)
+	if width := r.Start.Width() + r.Stop.Width(); width > h.widthLimit() {
+		return fmt.Sprintf("bounds are %v wide, more than %v", width, h.widthLimit())
 	}
 	return ""
+}
+
+func (h *history) widthLimit() time.Duration {
+	p, q := h.setting.period+2*h.setting.jitter, h.setting.timeout
+	if q < h.setting.period-2*h.setting.jitter {
+		return 2 * (p + q)
+	}
+	return 2*p + 4*q
 }
 
 // mutant is a deliberately wrong way to bound an outage.
