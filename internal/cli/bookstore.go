@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"os"
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/examples/bookstore"
@@ -14,6 +18,8 @@ func newBookstore(app *App) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// Its processes end at the first signal, as any server does; belay's own commands end tidily instead.
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
 			code := bookstore.Main(args, app.Stdin, app.Stdout, app.Stderr)
 			if code == 0 {
 				return nil
