@@ -66,12 +66,13 @@ func showHelp(app *App, cmd *cobra.Command) {
 		return
 	}
 	p.Line("\n%s", p.Bold("Usage"))
+	if cmd.Annotations[onlyHolds] == "" {
+		p.Line("  %s", cmd.UseLine())
+	}
 	if cmd.HasAvailableSubCommands() {
 		p.Line("  %s COMMAND", cmd.CommandPath())
 		p.Line("\n%s", p.Bold("Commands"))
 		listCommands(p, cmd)
-	} else {
-		p.Line("  %s", cmd.UseLine())
 	}
 	if flags := flagLines(cmd.LocalFlags()); len(flags) > 0 {
 		p.Line("\n%s", p.Bold("Flags"))

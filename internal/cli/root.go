@@ -64,11 +64,14 @@ func newRoot(app *App) *cobra.Command {
 	return root
 }
 
+// onlyHolds marks a command that does nothing itself.
+const onlyHolds = "only holds others"
+
 // group makes a command that only holds others, for example `belay evidence`. Alone it shows its help; with a word
 // it does not know it says which one may have been meant.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		Use: use, Short: short, Args: cobra.ArbitraryArgs, Annotations: map[string]string{onlyHolds: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])

@@ -66,8 +66,10 @@ func TestDemo(t *testing.T) {
 	for _, e := range demo.Exercises {
 		checkTruth(t, e, truths, service(e.Scenario))
 	}
-	if left := decode[faults](w, w.ok("fault", "list", "--json")); len(left.Faults) != 0 {
-		t.Errorf("faults are left: %+v", left.Faults)
+	for _, f := range decode[faults](w, w.ok("fault", "list", "--json")).Faults {
+		if f.State == "held" || f.State == "armed" || f.State == "failed" {
+			t.Errorf("a fault is left: %+v", f)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	machine "github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
 )
 
@@ -78,16 +79,19 @@ func killRunner(t *testing.T, phase machine.Phase, scenario string) {
 	}
 }
 
-// held are the faults whose undo records are still there, seen without starting belay, which would sweep them.
+// held are the faults that are not over, seen without starting belay, which would sweep them.
 func (w *world) held() []string {
 	w.t.Helper()
-	entries, err := hold.List(w.state)
+	list, err := hold.List(w.state)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
 	}
 	var ids []string
-	for _, e := range entries {
-		ids = append(ids, e.ID)
+	for _, f := range list {
+		switch f.State {
+		case fault.Planned, fault.Armed, fault.Held, fault.Failed:
+			ids = append(ids, f.ID)
+		}
 	}
 	return ids
 }
@@ -104,9 +108,10 @@ func (w *world) pids(word string) []int {
 		if _, err := fmt.Sscan(e.Name(), &pid); err != nil {
 			continue
 		}
+		exe, _ := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
 		cmdline, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
 		environ, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if strings.HasPrefix(string(cmdline), binary+"\x00") && strings.Contains(string(cmdline), word) &&
+		if exe == binary && strings.Contains(string(cmdline), word) &&
 			strings.Contains(string(environ), "BELAY_STATE_DIR="+w.state+"\x00") {
 			pids = append(pids, pid)
 		}
@@ -195,4 +200,3 @@ func inode(t *testing.T, path string) uint64 {
 	must(t, err)
 	return uint64(info.Sys().(*syscall.Stat_t).Ino)
 }
-
