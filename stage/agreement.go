@@ -81,15 +81,19 @@ func rank(s State) int {
 
 func (a *assessor) agreement() Criterion {
 	c := Criterion{ID: "agreement", Stage: 1, State: Met, Title: "Development, testing, operations and stakeholders agree on the playbook"}
-	var good, bad []string
+	var good, bad, open []string
 	for _, role := range a.pb.Agreement.Signers() {
 		s := a.role(role)
 		c.Evidence = appendProof(c.Evidence, s.proof)
-		if s.state == Met {
+		switch {
+		case s.state == Met:
 			good = append(good, s.why)
 			continue
+		case s.why == "":
+			open = append(open, string(role))
+		default:
+			bad = append(bad, s.why)
 		}
-		bad = append(bad, s.why)
 		if better(c.State, s.state) {
 			c.State = s.state
 		}
@@ -97,12 +101,15 @@ func (a *assessor) agreement() Criterion {
 			c.Next = s.next
 		}
 	}
+	if len(open) > 0 {
+		bad = append([]string{"nobody has signed for " + join(open)}, bad...)
+	}
 	for _, d := range a.openDissents() {
 		c.State, c.Evidence = Unmet, appendProof(c.Evidence, d.id)
 		bad = append(bad, fmt.Sprintf("%s dissents: %s", d.Person, d.Text))
 		c.Next = fmt.Sprintf("belay agree --answer %s %q --as NAME --key ~/.ssh/id_ed25519", d.id, "…")
 	}
-	c.Why = enumerate(slices.Compact(bad))
+	c.Why = enumerate(bad)
 	if len(bad) == 0 {
 		c.Why = strings.Join(good, "; ")
 	}
@@ -124,7 +131,7 @@ func (a *assessor) role(role playbook.Role) standing {
 			continue
 		}
 		if now := a.judge(s, fmt.Sprintf("%s (%s)", s.Person, role)); better(now.state, best.state) {
-			now.next = signCommand(s.Person, role)
+			now.next = a.signCommand([]string{s.Person}, role)
 			best = now
 		}
 	}
@@ -137,9 +144,9 @@ func (a *assessor) maySign(id string, role playbook.Role) bool {
 	return ok && slices.Contains(person.Roles, role) && (a.pb.Agreement.AuthorMaySign || a.pb.Agreement.Author != id)
 }
 
-// unsignedRole is a role for which nobody's signature counts, with the reason.
+// unsignedRole is a role for which nobody's signature counts, with the reason; without one nobody has tried.
 func (a *assessor) unsignedRole(role playbook.Role) standing {
-	out := standing{state: Unmet, why: fmt.Sprintf("nobody has signed for %s", role)}
+	out := standing{state: Unmet}
 	var holders []string
 	for _, p := range a.pb.People {
 		if a.maySign(p.ID, role) {
@@ -151,7 +158,7 @@ func (a *assessor) unsignedRole(role playbook.Role) standing {
 		out.next = fmt.Sprintf("give somebody the role %s under people in belay.yaml", role)
 		return out
 	}
-	out.next = signCommand(holders[0], role)
+	out.next = a.signCommand(holders, role)
 	for _, s := range slices.Backward(a.agreements) {
 		if s.Role == string(role) && s.signed != nil && slices.Contains(holders, s.Person) {
 			out.why = fmt.Sprintf("%s agreed for %s, which does not count: %v", s.Person, role, s.signed)
@@ -161,8 +168,31 @@ func (a *assessor) unsignedRole(role playbook.Role) standing {
 	return out
 }
 
-func signCommand(person string, role playbook.Role) string {
-	return fmt.Sprintf("belay agree --as %s --role %s --key ~/.ssh/id_ed25519", person, role)
+// signCommand is what one of the holders does to sign: the first one who has a key.
+func (a *assessor) signCommand(holders []string, role playbook.Role) string {
+	for _, id := range holders {
+		if a.hasKey(id) {
+			return fmt.Sprintf("belay agree --as %s --role %s --key ~/.ssh/id_ed25519", id, role)
+		}
+	}
+	return addKey(holders[0])
+}
+
+func (a *assessor) hasKey(id string) bool {
+	person, ok := a.pb.People.Get(id)
+	return ok && len(person.Keys) > 0
+}
+
+func addKey(id string) string {
+	return fmt.Sprintf("add the public SSH key of %s to people.%s.keys in belay.yaml", id, id)
+}
+
+// join names things as people do: a, b and c.
+func join(things []string) string {
+	if n := len(things); n > 1 {
+		return strings.Join(things[:n-1], ", ") + " and " + things[n-1]
+	}
+	return strings.Join(things, "")
 }
 
 // openDissents are those that nobody has answered with a signature. A dissent itself needs none: it costs little to
@@ -182,24 +212,33 @@ func (a *assessor) openDissents() []statement {
 
 func (a *assessor) seenByAll() Criterion {
 	c := Criterion{ID: "seen", Stage: 1, State: Met, Title: "Every team member has seen the playbook"}
-	var good, bad []string
+	var good, bad, open []string
 	for _, p := range a.pb.People {
 		if p.Value.Rotation != nil {
 			continue // a calendar, not a person
 		}
 		s := a.person(p.ID)
 		c.Evidence = appendProof(c.Evidence, s.proof)
-		if s.state == Met {
+		switch {
+		case s.state == Met:
 			good = append(good, p.ID)
 			continue
+		case s.proof == "":
+			open = append(open, p.ID)
+		default:
+			bad = append(bad, s.why)
 		}
-		bad = append(bad, s.why)
 		if better(c.State, s.state) {
 			c.State = s.state
 		}
 		if c.Next == "" {
-			c.Next = fmt.Sprintf("belay agree --seen --as %s --key ~/.ssh/id_ed25519", p.ID)
+			if c.Next = addKey(p.ID); a.hasKey(p.ID) {
+				c.Next = fmt.Sprintf("belay agree --seen --as %s --key ~/.ssh/id_ed25519", p.ID)
+			}
 		}
+	}
+	if len(open) > 0 {
+		bad = append([]string{"not yet seen or signed by " + join(open)}, bad...)
 	}
 	switch {
 	case len(bad) > 0:
@@ -214,7 +253,7 @@ func (a *assessor) seenByAll() Criterion {
 
 // person is how a team member stands: the best of what was signed or seen.
 func (a *assessor) person(id string) standing {
-	best := standing{state: Unmet, why: id + " has neither seen nor signed it"}
+	best := standing{state: Unmet, why: "has neither seen nor signed it"}
 	for _, s := range slices.Concat(a.seen, a.agreements) {
 		if s.Person != id || s.signed != nil {
 			continue

@@ -206,7 +206,7 @@ func TestClimb(t *testing.T) {
 	l := &ledger{t: t, pb: pb}
 	a := l.assess(nil)
 	wantStage(t, a, 0)
-	wantCriterion(t, a, "agreement", stage.Unmet, "nobody has signed for development; nobody has signed for testing")
+	wantCriterion(t, a, "agreement", stage.Unmet, "nobody has signed for development, testing, operations and stakeholder")
 	if a.Next != "belay agree --as bob --role development --key ~/.ssh/id_ed25519" {
 		t.Errorf("next: %q", a.Next)
 	}
@@ -416,7 +416,7 @@ func TestSeen(t *testing.T) {
 	dave := playbook.Row[playbook.Person]{ID: "dave", Value: playbook.Person{Email: "dave@example.com", Keys: []string{evidence.AuthorizedKey(signerOf(t, "dave").PublicKey())}}}
 	l.pb.People = append(l.pb.People, dave)
 	if a := l.assess(nil); criterion(t, a, "agreement").State == stage.Met {
-		wantCriterion(t, a, "seen", stage.Unmet, "dave has neither seen nor signed it")
+		wantCriterion(t, a, "seen", stage.Unmet, "not yet seen or signed by dave")
 	}
 	l.state(today().Add(-day), evidence.KindSeen, "dave", nil)
 	if c := criterion(t, l.assess(nil), "seen"); strings.Contains(c.Why, "dave") && c.State != stage.Met {

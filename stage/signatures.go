@@ -39,6 +39,9 @@ func Signatures(in Input) []Signature {
 			continue
 		}
 		s := a.person(p.ID)
+		if at := a.timeOf(s.proof); s.state == Met {
+			s.why = "on " + date(*at)
+		}
 		out = append(out, Signature{Person: p.ID, State: s.state, Why: s.why, Record: s.proof, Time: a.timeOf(s.proof)})
 	}
 	return out
@@ -55,6 +58,9 @@ func (a *assessor) signature(role playbook.Role, person string) Signature {
 			continue
 		}
 		now := a.judge(s, person)
+		if now.state == Met {
+			now.why = "on " + date(s.at)
+		}
 		if s.signed != nil {
 			now = standing{state: Unmet, proof: s.id, why: fmt.Sprintf("agreed, which does not count: %v", s.signed)}
 		}
@@ -97,10 +103,15 @@ func OpenDissents(in Input) []Dissent {
 // second result is when that was, nil for never.
 func Since(in Input, person string) ([]playbook.Change, *evidence.Agreement) {
 	a := newAssessor(in)
-	for _, s := range slices.Backward(slices.Concat(a.seen, a.agreements)) {
-		if s.Person == person && s.signed == nil && playbook.Parts(s.Parts).Digest() == s.Substance {
-			return playbook.Diff(s.Parts, a.substance), &s.Agreement
+	var last *statement
+	for _, s := range slices.Concat(a.seen, a.agreements) {
+		good := s.Person == person && s.signed == nil && playbook.Parts(s.Parts).Digest() == s.Substance
+		if good && (last == nil || !s.at.Before(last.at)) {
+			last = &s
 		}
 	}
-	return nil, nil
+	if last == nil {
+		return nil, nil
+	}
+	return playbook.Diff(last.Parts, a.substance), &last.Agreement
 }

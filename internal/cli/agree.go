@@ -131,7 +131,8 @@ func runAgree(ctx context.Context, app *App, o agreeOptions) (err error) {
 	for i, r := range records {
 		showStatement(app, o.kind(), statements[i], r)
 	}
-	if o.Key == "" {
+	// A dissent blocks as it is: it costs little to answer a false one, and much to overlook a true one.
+	if o.Key == "" && o.kind() != evidence.KindDissent {
 		fmt.Fprintf(app.Stderr, "belay: hint: without a signature this is only claimed and does not count; sign with: %s --key ~/.ssh/id_ed25519\n", o.command())
 	}
 	return nil

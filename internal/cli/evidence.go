@@ -170,8 +170,12 @@ func showRecord(p *term.Printer, r evidence.Record) error {
 	if len(r.Payload) == 0 {
 		return nil
 	}
+	payload := r.Payload
+	if p.TTY {
+		payload = withoutParts(payload)
+	}
 	var b bytes.Buffer
-	if err := json.Indent(&b, r.Payload, "", "  "); err != nil {
+	if err := json.Indent(&b, payload, "", "  "); err != nil {
 		b.Reset()
 		b.Write(r.Payload) // damaged: shown as it is
 	}
@@ -179,13 +183,31 @@ func showRecord(p *term.Printer, r evidence.Record) error {
 	return nil
 }
 
+// withoutParts leaves the digests of the parts out, of which there are hundreds.
+func withoutParts(payload json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	var parts map[string]string
+	if json.Unmarshal(payload, &fields) != nil || json.Unmarshal(fields["parts"], &parts) != nil {
+		return payload
+	}
+	short, err := json.Marshal(plural(len(parts), "digest") + ", shown by --json")
+	if err != nil {
+		return payload
+	}
+	fields["parts"] = short
+	shorter, err := json.Marshal(fields)
+	if err != nil {
+		return payload
+	}
+	return shorter
+}
+
 // findRecord finds a record by its number, its ID, or the beginning of its ID.
 func findRecord(records []evidence.Record, name string) (evidence.Record, error) {
-	seq, _ := strconv.ParseInt(name, 10, 64)
 	var found []evidence.Record
 	for _, r := range records {
 		switch {
-		case r.ID == strings.ToUpper(name), seq > 0 && r.Seq == seq:
+		case r.ID == strings.ToUpper(name), strconv.FormatInt(r.Seq, 10) == name:
 			return r, nil
 		case name != "" && strings.HasPrefix(r.ID, strings.ToUpper(name)):
 			found = append(found, r)

@@ -90,10 +90,11 @@ func showVerification(app *App, v Verification) {
 		p.Line("%s: %s", p.Warn("note"), note)
 	}
 	if v.OK {
-		p.Line("%s: %d records, head %s, %d signed heads, %d raw files", p.Good("OK"), v.Records, v.Head, v.SignedHeads, v.RawFiles)
+		p.Line("%s: %s, head %s, %s, %s", p.Good("OK"), plural(v.Records, "record"), v.Head,
+			plural(v.SignedHeads, "signed head"), plural(v.RawFiles, "raw file"))
 		return
 	}
-	p.Line("%s: %d problems in %d records", p.Bad("NOT OK"), len(v.Problems), v.Records)
+	p.Line("%s: %s in %s", p.Bad("NOT OK"), plural(len(v.Problems), "problem"), plural(v.Records, "record"))
 }
 
 // verify checks the ledger, the heads and the raw data.
