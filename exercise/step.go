@@ -397,8 +397,8 @@ func (m *machine) remark(list *[]Remark, e Event) bool {
 
 // stop ends the exercise because somebody or something wants it. After a step of no return the backout is carried out first.
 func (m *machine) stop(e Event) bool {
-	if m.Ending || (m.Stop != nil && (m.Procedure != Backout || e.By == "time box")) {
-		return false
+	if m.Ending || (m.Stop != nil && (m.Procedure != Backout || e.At <= m.Stop.At)) {
+		return false // a second stop ends a backout; the same one seen twice does not
 	}
 	if m.Stop == nil {
 		m.Stop = &Stop{At: m.Now, By: e.By, Why: e.Text, Outage: m.outage()}
