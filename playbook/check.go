@@ -194,39 +194,29 @@ func (c *checker) command(path string, args []string) {
 
 // cycles finds services that need each other and people who report to each other. Each cycle is told once.
 func (c *checker) cycles() {
-	needs := func(id string) []string {
-		s, _ := c.pb.Services.Get(id)
-		if s == nil {
-			return nil
-		}
-		return slices.DeleteFunc(slices.Clone(s.Needs), func(n string) bool { return n == id })
+	needs, bosses := map[string][]string{}, map[string][]string{}
+	for _, row := range c.pb.Services {
+		needs[row.ID] = row.Value.Needs
+	}
+	for _, row := range c.pb.People {
+		bosses[row.ID] = []string{row.Value.ReportsTo}
 	}
 	c.eachCycle(c.pb.Services.IDs(), needs, func(trail []string) {
-		s, _ := c.pb.Services.Get(trail[0])
-		c.wrong(fmt.Sprintf("services.%s.needs[%d]", trail[0], slices.Index(s.Needs, trail[1])), "the services need each other in a circle: "+strings.Join(trail, " -> "), "")
+		at := slices.Index(needs[trail[0]], trail[1])
+		c.wrong(fmt.Sprintf("services.%s.needs[%d]", trail[0], at), "the services need each other in a circle: "+strings.Join(trail, " -> "), "")
 	})
-	boss := func(id string) []string {
-		p, _ := c.pb.People.Get(id)
-		if p == nil || p.ReportsTo == "" || p.ReportsTo == id {
-			return nil
-		}
-		return []string{p.ReportsTo}
-	}
-	c.eachCycle(c.pb.People.IDs(), boss, func(trail []string) {
+	c.eachCycle(c.pb.People.IDs(), bosses, func(trail []string) {
 		c.wrong("people."+trail[0]+".reports_to", "the people report to each other in a circle: "+strings.Join(trail, " -> "), "")
 	})
 }
 
 // calls finds scenarios that call each other.
 func (c *checker) calls() {
-	next := func(id string) []string {
-		s, _ := c.pb.Scenarios.Get(id)
-		if s == nil {
-			return nil
-		}
-		return slices.DeleteFunc(s.Calls(), func(n string) bool { return n == id })
+	calls := map[string][]string{}
+	for _, row := range c.pb.Scenarios {
+		calls[row.ID] = row.Value.Calls()
 	}
-	c.eachCycle(c.pb.Scenarios.IDs(), next, func(trail []string) {
+	c.eachCycle(c.pb.Scenarios.IDs(), calls, func(trail []string) {
 		s, _ := c.pb.Scenarios.Get(trail[0])
 		for _, p := range s.Procedures() {
 			for i, step := range p.Steps {
@@ -239,8 +229,12 @@ func (c *checker) calls() {
 	})
 }
 
-// eachCycle calls found once for each cycle, from its first node in the order given.
-func (c *checker) eachCycle(ids []string, next func(string) []string, found func(trail []string)) {
+// eachCycle calls found once for each cycle, from its first node in the order given. A node that leads to itself has a message of
+// its own and is passed over.
+func (c *checker) eachCycle(ids []string, edges map[string][]string, found func(trail []string)) {
+	next := func(id string) []string {
+		return slices.DeleteFunc(slices.Clone(edges[id]), func(n string) bool { return n == id })
+	}
 	told := map[string]bool{}
 	for _, id := range ids {
 		if told[id] {

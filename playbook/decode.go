@@ -124,6 +124,9 @@ func (d *decoder) pairs(n *yaml.Node, at place, want string) ([]pair, bool) {
 	if n.Kind != yaml.MappingNode {
 		return nil, d.wrong(n, at, "want "+want+", got "+describe(n), "")
 	}
+	if !d.bounded(n, at, len(n.Content)/2) {
+		return nil, false
+	}
 	ok := true
 	first := map[string]*yaml.Node{}
 	var out []pair
@@ -146,6 +149,15 @@ func (d *decoder) pairs(n *yaml.Node, at place, want string) ([]pair, bool) {
 		}
 	}
 	return out, ok
+}
+
+// bounded refuses a list or mapping with more entries than a person wrote. What comes after may take time in proportion to the
+// square of their number.
+func (d *decoder) bounded(n *yaml.Node, at place, entries int) bool {
+	if entries <= mostEntries {
+		return true
+	}
+	return d.wrong(n, at, fmt.Sprintf("has %d entries; at most %d are read", entries, mostEntries), "")
 }
 
 // remember keeps the place of what a key holds.
@@ -287,6 +299,9 @@ func (d *decoder) list(n *yaml.Node, at place, v reflect.Value) bool {
 			hint = fmt.Sprintf("did you mean [%s]?", n.Value)
 		}
 		return d.wrong(n, at, "want a list, got "+describe(n), hint)
+	}
+	if !d.bounded(n, at, len(n.Content)) {
+		return false
 	}
 	ok := true
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))

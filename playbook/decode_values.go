@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -39,60 +40,76 @@ func (d *decoder) text(n *yaml.Node, at place) (string, bool) {
 
 // scalar fills a string, number or boolean.
 func (d *decoder) scalar(n *yaml.Node, at place, v reflect.Value) bool {
-	if v.Kind() == reflect.String {
+	want := "a number"
+	switch {
+	case v.Kind() == reflect.String:
 		value, ok := d.text(n, at)
 		v.SetString(value)
 		return ok
+	case v.Kind() == reflect.Bool:
+		want = "true or false"
+	case v.CanInt() || v.CanUint():
+		want = "a whole number"
 	}
-	want := map[bool]string{true: "true or false", false: "a number"}[v.Kind() == reflect.Bool]
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "${") {
 		return d.wrong(n, at, "a placeholder can only stand in a text; want "+want, "")
 	}
-	mismatch := func(hint string) bool {
-		return d.wrong(n, at, "want "+want+", got "+describe(n), hint)
+	if n.Kind == yaml.ScalarNode {
+		switch err := setScalar(n, v); {
+		case err == nil:
+			return true
+		case errors.Is(err, strconv.ErrRange):
+			return d.wrong(n, at, "the number is too large", "")
+		}
 	}
-	if n.Kind != yaml.ScalarNode {
-		return mismatch("")
-	}
+	return d.wrong(n, at, "want "+want+", got "+describe(n), scalarHint(n, v))
+}
+
+// setScalar reads a boolean or a number.
+func setScalar(n *yaml.Node, v reflect.Value) error {
+	tag := n.ShortTag()
 	switch {
 	case v.Kind() == reflect.Bool:
-		value, hint := n.Value == "true", ""
-		switch strings.ToLower(n.Value) {
-		case "yes", "on", "true":
-			hint = "did you mean true?"
-		case "no", "off", "false":
-			hint = "did you mean false?"
+		if tag != "!!bool" {
+			return strconv.ErrSyntax
 		}
-		if n.ShortTag() != "!!bool" {
-			return mismatch(hint)
-		}
-		v.SetBool(value || strings.EqualFold(n.Value, "true"))
+		v.SetBool(strings.EqualFold(n.Value, "true"))
 	case v.CanInt():
 		value, err := strconv.ParseInt(n.Value, 0, v.Type().Bits())
-		if errors.Is(err, strconv.ErrRange) {
-			return d.wrong(n, at, "the number is too large", "")
-		} else if n.ShortTag() != "!!int" || err != nil {
-			want = "a whole number"
-			return mismatch("")
+		if err != nil || tag != "!!int" {
+			return cmp.Or(err, strconv.ErrSyntax)
 		}
 		v.SetInt(value)
 	case v.CanUint():
 		value, err := strconv.ParseUint(n.Value, 0, v.Type().Bits())
-		if n.ShortTag() != "!!int" || err != nil {
-			want = "a whole number that is not negative"
-			return mismatch("")
+		if err != nil || tag != "!!int" {
+			return cmp.Or(err, strconv.ErrSyntax)
 		}
 		v.SetUint(value)
 	case v.CanFloat():
 		value, err := strconv.ParseFloat(n.Value, v.Type().Bits())
-		if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" || err != nil {
-			return mismatch("")
+		if err != nil || tag != "!!int" && tag != "!!float" {
+			return cmp.Or(err, strconv.ErrSyntax)
 		}
 		v.SetFloat(value)
 	default:
-		return d.wrong(n, at, "cannot be set in a playbook", "")
+		return strconv.ErrSyntax
 	}
-	return true
+	return nil
+}
+
+// scalarHint suggests the boolean that was meant.
+func scalarHint(n *yaml.Node, v reflect.Value) string {
+	if v.Kind() != reflect.Bool {
+		return ""
+	}
+	switch strings.ToLower(n.Value) {
+	case "yes", "on", "true":
+		return "did you mean true?"
+	case "no", "off", "false":
+		return "did you mean false?"
+	}
+	return ""
 }
 
 // word fills a string type with a fixed set of words.
@@ -266,6 +283,9 @@ func (d *decoder) textual(n *yaml.Node, at place, v encoding.TextUnmarshaler) bo
 
 // shorthand hands a scalar or a list of scalars to a type that knows a short form.
 func (d *decoder) shorthand(n *yaml.Node, at place, v Shorthand) bool {
+	if !d.bounded(n, at, len(n.Content)) {
+		return false
+	}
 	var values []string
 	list := n.Kind == yaml.SequenceNode
 	items := []*yaml.Node{n}

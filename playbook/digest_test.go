@@ -1,8 +1,12 @@
 package playbook_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -237,5 +241,43 @@ func TestDiff(t *testing.T) {
 	want := []playbook.Change{{Path: "a", What: "removed"}, {Path: "c", What: "changed"}, {Path: "d", What: "added"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestDigestsAreStable pins the digests: when they change, every signature and every piece of evidence out there lapses.
+func TestDigestsAreStable(t *testing.T) {
+	pb := valid(t)
+	var b strings.Builder
+	for _, set := range []struct {
+		name  string
+		parts playbook.Parts
+	}{{"substance", playbook.Substance(pb)}, {"closure of api-failure in staging", closure(t, pb, "api-failure", "staging")}} {
+		fmt.Fprintf(&b, "%s %s\n", set.name, set.parts.Digest())
+		for _, path := range slices.Sorted(maps.Keys(set.parts)) {
+			fmt.Fprintf(&b, "  %s %s\n", path, set.parts[path])
+		}
+	}
+	const golden = "testdata/digests"
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDigestIsCanonicalJSON recomputes one part by hand.
+func TestDigestIsCanonicalJSON(t *testing.T) {
+	sum := sha256.Sum256([]byte(`["critical"]`))
+	want := "sha256:" + hex.EncodeToString(sum[:])
+	if got := playbook.Substance(valid(t))["scenarios.api-failure.severity"]; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

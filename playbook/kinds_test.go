@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/measure/canary"
+	"github.com/belay-dr/belay/measure/probe"
 	"github.com/belay-dr/belay/playbook"
 )
 
@@ -65,6 +68,11 @@ func (r *runKind) Short(values []string, list bool) error {
 type processKind struct {
 	Kill string `yaml:"kill,omitempty" json:"kill,omitempty"`
 	Stop string `yaml:"stop,omitempty" json:"stop,omitempty"`
+}
+
+// realKinds are the kinds that the command line wires.
+func realKinds() playbook.Kinds {
+	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": targets.Kinds()}
 }
 
 func testKinds() playbook.Kinds {

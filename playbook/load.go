@@ -36,6 +36,7 @@ const (
 	longestIdentifier = 64
 	mostNodes         = 50_000
 	deepestNode       = 64
+	mostEntries       = 1000
 	mostScenarios     = 500
 	mostErrors        = 500
 )

@@ -3,6 +3,7 @@ package playbook_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,7 +79,8 @@ func TestPosition(t *testing.T) {
 }
 
 // TestBroken loads each directory of testdata/broken. Each holds one mistake, and want holds the one line that it gives;
-// the directories whose names begin with "many" hold several.
+// the directories whose names begin with "many" hold several. The kinds are the real ones, so that "belay lint DIR" prints the
+// same lines.
 func TestBroken(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/broken/*")
 	if err != nil || len(dirs) < 60 {
@@ -86,7 +88,7 @@ func TestBroken(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			_, err := playbook.Load(os.DirFS(dir), testKinds())
+			_, err := playbook.Load(os.DirFS(dir), realKinds())
 			if err == nil {
 				t.Fatal("the mistake was not found")
 			}
@@ -202,6 +204,74 @@ func TestRefusedFiles(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestLinksOnDisk looks through a symbolic link on a real file system, which os.DirFS follows blindly.
+func TestLinksOnDisk(t *testing.T) {
+	outside, dir := t.TempDir(), t.TempDir()
+	for name, file := range validFiles(t) {
+		for _, root := range []string{outside, dir} {
+			path := filepath.Join(root, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, file.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	link := filepath.Join(dir, "scenarios", "database-failure.yaml")
+	if err := os.Rename(link, filepath.Join(dir, "kept.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{
+		"../kept.yaml": "",
+		filepath.Join(outside, "scenarios", "database-failure.yaml"): "scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory",
+	} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if _, err := playbook.Load(os.DirFS(dir), testKinds()); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("link to %s: got %q, want %q", target, got, want)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLoadIsQuick loads the most hostile files that the limits let through.
+func TestLoadIsQuick(t *testing.T) {
+	row := "  s%03d: {critical: always, needs: [" + strings.Repeat("s998, ", 40) + "s999]}\n"
+	var services strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&services, row, i)
+	}
+	for name, main := range map[string]string{
+		"references": "application: a\nservices:\n" + services.String(),
+		"list":       "technologies: [" + strings.Repeat("x, ", 300_000) + "]\n",
+		"keys":       strings.Repeat("x: 1\n", 200_000),
+		"brackets":   strings.Repeat("[", 1<<20),
+		"braces":     strings.Repeat("{a: ", 200_000),
+		"dashes":     strings.Repeat("- ", 500_000),
+		"question":   strings.Repeat("? ", 500_000),
+		"anchors":    strings.Repeat("&a ", 300_000),
+		"quotes":     strings.Repeat("'", 1<<20),
+		"comment":    strings.Repeat("#\n", 1<<19),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := playbook.Load(fstest.MapFS{"belay.yaml": {Data: []byte(main)}}, testKinds())
+			if took := time.Since(start); err == nil || took > 10*time.Second {
+				t.Errorf("it took %v: %v", took, err)
+			}
+			t.Log(time.Since(start))
+		})
+	}
 }
 
 func TestByteOrderMarkIsTolerated(t *testing.T) {

@@ -26,7 +26,8 @@ type Answers struct {
 	Person Person
 	// Services are the application's parts; the first one is what people call.
 	Services []Service
-	// RTO and RPO are the first objectives, for example 1h and 24h. Empty means these.
+	// RTO and RPO are the first objectives, for example 1h and 24h. An empty RTO means 1h. An empty RPO states none: nothing
+	// measures what is lost until somebody adds a canary.
 	RTO, RPO string
 }
 
@@ -65,7 +66,7 @@ var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 
 // Files returns the files of the playbook, belay.yaml first. The errors name each answer that is missing or cannot be used.
 func Files(a Answers) ([]File, error) {
-	a.Environment, a.RTO, a.RPO = cmp.Or(a.Environment, "staging"), cmp.Or(a.RTO, "1h"), cmp.Or(a.RPO, "24h")
+	a.Environment, a.RTO = cmp.Or(a.Environment, "staging"), cmp.Or(a.RTO, "1h")
 	if err := a.check(); err != nil {
 		return nil, err
 	}

@@ -166,7 +166,11 @@ func (w writer) service(b *strings.Builder, s Service) {
 	} else {
 		p("    critical: always    # the application cannot do without it; or never, unknown, or a period\n")
 		p("    rto: %s             # the longest time in which it must be back\n", w.a.RTO)
-		p("    rpo: %s            # the longest span of data that may be lost\n", w.a.RPO)
+		if w.a.RPO != "" {
+			p("    rpo: %s            # the longest span of data that may be lost\n", w.a.RPO)
+		} else {
+			p("    # rpo: 24h          # the longest span of data that may be lost; a canary below measures it\n")
+		}
 	}
 	if len(s.Needs) > 0 {
 		p("    needs: %s\n", arguments(s.Needs))
@@ -202,7 +206,12 @@ func (w writer) scenario(s Service) string {
 	p("# %s has failed. Write each step so that somebody else can follow it at three in the morning.\n", s.ID)
 	p("scenario: %s failure\nclass: disaster-recovery\ncovers: [%s]\nrecovers_by: procedure   # or platform, when it comes back by itself\n",
 		value(s.ID), value(s.ID))
-	p("leads: {primary: %s}   # add secondary: a deputy\nseverity: critical\nrto: %s\nrpo: %s\n", value(w.person), w.a.RTO, w.a.RPO)
+	p("leads: {primary: %s}   # add secondary: a deputy\nseverity: critical\nrto: %s\n", value(w.person), w.a.RTO)
+	if w.a.RPO != "" {
+		p("rpo: %s\n", w.a.RPO)
+	} else {
+		p("rpo: 0s   # 0s states none: add a canary to the service, then say how much data may be lost\n")
+	}
 	p("overview:\n  - Restart %s\n  - Confirm that it answers\n\n", s.ID)
 	w.fault(&b, s)
 	p("\nrecovery:\n")
