@@ -88,8 +88,8 @@ func newInfo(dir string) (*Info, error) {
 		CDNURL:          "http://" + ports[2],
 		Control:         ports[3],
 		Environment:     "bookstore-api-staging",
-		SnapshotEvery:   5 * time.Second,
-		SnapshotCopy:    500 * time.Millisecond,
+		SnapshotEvery:   time.Second,
+		SnapshotCopy:    400 * time.Millisecond,
 		Delay:           600 * time.Millisecond,
 	}, nil
 }
