@@ -79,7 +79,7 @@ bring it back: give the command (--restart), or follow the scenario by hand in g
 	f.StringVar(&o.Stop, "stop", "", "command that takes the service away")
 	f.StringVar(&o.PIDFile, "pid-file", "", "file with the number of the service's process, to kill it")
 	f.StringVar(&o.RTO, "rto", "1h", "first recovery time objective")
-	f.StringVar(&o.RPO, "rpo", "24h", "first recovery point objective")
+	f.StringVar(&o.RPO, "rpo", "", "first recovery point objective; it needs a canary to be met")
 	cmd.MarkFlagsMutuallyExclusive("url", "address")
 	cmd.MarkFlagsMutuallyExclusive("stop", "pid-file")
 	for _, one := range []string{"service", "url", "address", "restart", "stop", "pid-file"} {
@@ -153,7 +153,7 @@ func initAnswers(app *App, o initOptions) (start.Answers, []string, error) {
 		return a, nil, Hint(Exitf(Usage, "missing %s", strings.Join(missing, ", ")), "try `belay init --help`")
 	}
 	for flag, text := range map[string]string{"--rto": o.RTO, "--rpo": o.RPO} {
-		if _, err := playbook.ParseDuration(text); err != nil {
+		if _, err := playbook.ParseDuration(text); text != "" && err != nil {
 			return a, nil, Exitf(Usage, "%s: %w", flag, err)
 		}
 	}

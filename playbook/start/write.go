@@ -113,6 +113,8 @@ func (w writer) main() string {
 		p("team: %s\n", value(w.a.Team))
 	}
 	p("\nenvironments:\n  %s:\n    kind: non-production   # production asks for approvals, a window and an identity\n", value(w.a.Environment))
+	p("    # How often and how patiently Belay asks: the shorter, the narrower the bounds of an outage.\n")
+	p("    measure: {period: 250ms, timeout: 1s, window: 3s, baseline: 5s}\n")
 	vars := false
 	for _, s := range w.a.Services {
 		at := s.URL

@@ -3,15 +3,20 @@ package render
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"sync"
 )
 
-// escape makes a text stand for itself in Markdown, in one line.
+// escape makes a text stand for itself in Markdown, in one line. An underscore between letters, as in names, needs nothing.
 func escape(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;",
-		"|", `\|`, "#", `\#`, "~", `\~`, "&", "&amp;").Replace(s)
+	s = edges().ReplaceAllString(strings.Join(strings.Fields(s), " "), "$1\x00$2")
+	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;",
+		"|", `\|`, "#", `\#`, "~", `\~`, "&", "&amp;", "\x00", `\_`).Replace(s)
 }
+
+// edges finds an underscore that could begin or end emphasis.
+var edges = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[^A-Za-z0-9])_|_([^A-Za-z0-9]|$)`) })
 
 // code sets a text as code inside a line.
 func code(s string) string {
