@@ -20,7 +20,9 @@ func Build(s State, started, ended time.Time) Result {
 		Digests: map[string]string{"plan": s.PlanDigest, "closure": p.Closure, "substance": p.Substance},
 		Parts:   maps.Clone(p.Parts), Grade: "observed",
 	}
-	r.Verdict, r.Why = Judge(f)
+	if r.Verdict, r.Why = Judge(f); r.Verdict == Invalid {
+		r.Attribution = "" // what proves nothing is attributed to nothing
+	}
 	if m := s.Measured; m != nil {
 		r.measured(*m)
 	}

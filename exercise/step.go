@@ -403,8 +403,8 @@ func (m *machine) stop(e Event) bool {
 	if m.Stop == nil {
 		m.Stop = &Stop{At: m.Now, By: e.By, Why: e.Text, Outage: m.outage()}
 	}
-	if !m.Fault.Asked {
-		m.Broken = "it was stopped before the fault: " + e.Text
+	if !m.Fault.Confirmed && m.Broken == "" {
+		m.Broken = "it was stopped before the fault took effect"
 	}
 	if m.Procedure != Backout && m.NoReturn != "" && !m.reached(Stable) && m.Plan.first(Backout) >= 0 {
 		m.Cut = m.Now

@@ -102,6 +102,8 @@ func eventWord(e *exercise.Event, key, value string) error {
 		e.Fault.Cause = value
 	case "residue":
 		e.Fault.Residue = []string{value}
+	case "secret":
+		e.Captures = append(e.Captures, exercise.Captured{Name: value, Sensitive: true})
 	case "outage":
 		return outage(e, value)
 	case "loss":

@@ -61,3 +61,23 @@ func Format(blocks []Block) string {
 	}
 	return out.String()
 }
+
+// Split cuts a script with several plans into one script for each plan.
+func Split(text string) ([]string, error) {
+	blocks, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var parts [][]Block
+	for _, b := range blocks {
+		if strings.HasPrefix(b.Command, "plan ") || len(parts) == 0 {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], b)
+	}
+	out := make([]string, len(parts))
+	for i := range parts {
+		out[i] = Format(parts[i])
+	}
+	return out, nil
+}
