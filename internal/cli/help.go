@@ -65,8 +65,9 @@ func showHelp(app *App, cmd *cobra.Command) {
 	if cmd.IsAdditionalHelpTopicCommand() {
 		return
 	}
+	flags := flagLines(cmd.LocalFlags())
 	p.Line("\n%s", p.Bold("Usage"))
-	if cmd.Annotations[onlyHolds] == "" {
+	if cmd.Annotations[onlyHolds] == "" || len(flags) > 0 {
 		p.Line("  %s", cmd.UseLine())
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -74,7 +75,7 @@ func showHelp(app *App, cmd *cobra.Command) {
 		p.Line("\n%s", p.Bold("Commands"))
 		listCommands(p, cmd)
 	}
-	if flags := flagLines(cmd.LocalFlags()); len(flags) > 0 {
+	if len(flags) > 0 {
 		p.Line("\n%s", p.Bold("Flags"))
 		p.Line("%s", strings.Join(flags, "\n"))
 	}
