@@ -73,26 +73,27 @@ func tear(r *rand.Rand, holes bool) tornStore {
 // The span contains the true loss in every history. A hole may lie before the point that the store was taken back to, so with holes
 // only the upper bound speaks of that point.
 func TestLossBoundsContainTheTruth(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 30))
+	histories, seed := histories()
+	r := rand.New(rand.NewPCG(3, seed))
 	lossy, wrongCaught := 0, 0
 	for n := range histories {
 		holes := n%2 == 1
 		s := tear(r, holes)
 		got := Loss(s.writes, s.present, s.outage)
 		if got.Rows != s.rows || got.Holes != s.holes || got.Tail != s.rows-s.holes {
-			t.Fatalf("history %d: %d rows, %d holes; truly %d, %d", n, got.Rows, got.Holes, s.rows, s.holes)
+			t.Fatalf("seed %d, history %d: %d rows, %d holes; truly %d, %d", seed, n, got.Rows, got.Holes, s.rows, s.holes)
 		}
 		if got.Phantoms+got.Foreign+got.Duplicates+got.Reordered > 0 {
-			t.Fatalf("history %d: found what is not there: %+v", n, got)
+			t.Fatalf("seed %d, history %d: found what is not there: %+v", seed, n, got)
 		}
 		switch {
 		case s.rows == 0:
 			if got.Span != (Bounds{}) || got.Resolution <= 0 {
-				t.Fatalf("history %d: nothing lost, but %+v", n, got)
+				t.Fatalf("seed %d, history %d: nothing lost, but %+v", seed, n, got)
 			}
 		case !got.Span.Censored && s.span > got.Span.Upper,
 			!holes && s.span < got.Span.Lower:
-			t.Fatalf("history %d: true span %v is not in %v", n, s.span, got.Span)
+			t.Fatalf("seed %d, history %d: true span %v is not in %v", seed, n, s.span, got.Span)
 		default:
 			lossy++
 			// A tempting wrong formula: from the last survivor to the last lost write.

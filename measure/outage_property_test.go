@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -12,7 +13,13 @@ import (
 	. "github.com/belay-dr/belay/measure"
 )
 
-const histories = 10_000 // per setting
+// histories per setting; `make torture` looks at many more, from other seeds each time.
+func histories() (n int, seed uint64) {
+	if os.Getenv("BELAY_TORTURE") == "1" {
+		return 200_000, rand.Uint64()
+	}
+	return 10_000, 20
+}
 
 const ms = time.Millisecond
 
@@ -35,13 +42,14 @@ func TestOutageBoundsContainTheTruth(t *testing.T) {
 	for i, s := range settings {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(uint64(i), 20))
+			histories, seed := histories()
+			r := rand.New(rand.NewPCG(uint64(i), seed))
 			happened, censored, widest := 0, 0, 0.0
 			for n := range histories {
 				h := simulate(r, s)
 				report := Outage(h.samples(r), h.gaps, s.pace(), h.end)
 				if wrong := h.check(report); wrong != "" {
-					t.Fatalf("history %d: %s\nreport: %+v\nfailures: %v\ngaps: %v\nprobes: %+v", n, wrong, report, h.downs, h.gaps, h.probes)
+					t.Fatalf("seed %d, history %d: %s\nreport: %+v\nfailures: %v\ngaps: %v\nprobes: %+v", seed, n, wrong, report, h.downs, h.gaps, h.probes)
 				}
 				happened += count(report.Happened)
 				censored += count(report.Bounds.Censored)

@@ -33,9 +33,9 @@ type Sample struct {
 
 // Bounds is an interval that contains the truth. When Censored, the truth is at least Lower and Upper means nothing.
 type Bounds struct {
-	Lower    time.Duration
-	Upper    time.Duration
-	Censored bool
+	Lower    time.Duration `json:"lower_ns"`
+	Upper    time.Duration `json:"upper_ns"`
+	Censored bool          `json:"censored,omitempty"`
 }
 
 // Pace is the schedule that the samples were taken on.

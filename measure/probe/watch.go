@@ -43,9 +43,13 @@ func Watch(ctx context.Context, clk clock.Clock, origin time.Duration, targets [
 }
 
 // Run asks until ctx is done, then waits for the probes in flight and returns. The first probe starts at once.
+// The pace must have a period and a timeout.
 func (w Watcher) Run(ctx context.Context, targets []Target) {
+	if w.Pace.Period <= 0 || w.Pace.Timeout <= 0 {
+		panic(fmt.Sprintf("probe: watch with period %s and timeout %s", w.Pace.Period, w.Pace.Timeout))
+	}
 	if w.InFlight <= 0 {
-		w.InFlight = int((w.Pace.Timeout+w.Pace.Period-1)/max(1, w.Pace.Period)) + 4
+		w.InFlight = int((w.Pace.Timeout+w.Pace.Period-1)/w.Pace.Period) + 4
 	}
 	r := &round{Watcher: w, seen: w.now()}
 	for _, t := range targets {
