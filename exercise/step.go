@@ -116,18 +116,17 @@ func (m *machine) answered(e Event) bool {
 		m.stepAnswered(c, e)
 		return true
 	}
-	if e.Kind == CommandUnknown && c.Kind != DoInject {
-		name := m.nameOf(c)
-		m.give(name, c.Attempt, c)
+	// The clock of the time box must not get lost, whatever its answer.
+	lost := c.Kind == DoTimeBox && e.Kind != CommandDone
+	if lost || e.Kind == CommandUnknown && c.Kind != DoInject {
+		m.give(m.nameOf(c), c.Attempt, c)
 		return true
 	}
 	switch c.Kind {
 	case DoObserve:
 		m.observed(e)
 	case DoTimeBox:
-		if e.Kind == CommandDone {
-			m.stop(Event{Kind: Stopped, At: e.At, By: "time box", Text: fmt.Sprintf("the time box of %s is over", m.Plan.TimeBox)})
-		}
+		m.stop(Event{Kind: Stopped, At: m.Now, By: "time box", Text: fmt.Sprintf("the time box of %s is over", m.Plan.TimeBox)})
 	case DoInject:
 		m.injected(e)
 	case DoGrace:
