@@ -18,7 +18,7 @@ const (
 	asRunner = "faulttest-runner"
 )
 
-// pauseVar names the point at which a holder stops for ever, and pausedVar the file that it makes then.
+// pauseVar names the point at which a holder stops, and pausedVar the file that it makes then. It goes on when the file is removed.
 const (
 	pauseVar  = "BELAY_FAULTTEST_PAUSE"
 	pausedVar = "BELAY_FAULTTEST_PAUSED"
@@ -54,8 +54,14 @@ func holder(args []string) int {
 	if point := os.Getenv(pauseVar); point != "" && len(args) == 0 {
 		p.At = func(now string) {
 			if now == point {
-				_ = os.WriteFile(os.Getenv(pausedVar), nil, 0o600)
-				select {}
+				file := os.Getenv(pausedVar)
+				_ = os.WriteFile(file, nil, 0o600)
+				for {
+					if _, err := os.Stat(file); err != nil {
+						return // the test lets it go on
+					}
+					time.Sleep(2 * time.Millisecond)
+				}
 			}
 		}
 	}

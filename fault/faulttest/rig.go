@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/fault/proc"
 )
 
 // Rig is one real thing to break, and eyes that do not use the target's own code.
@@ -46,9 +48,7 @@ func Spec(t testing.TB, v any) fault.Spec {
 // stateDir is an undo directory of its own.
 func stateDir(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "holds")
-	t.Setenv("BELAY_STATE_DIR", dir)
-	return dir
+	return filepath.Join(t.TempDir(), "holds")
 }
 
 func request(r Rig) hold.Request {
@@ -97,6 +97,14 @@ func (x *run) reached() {
 	x.until("the holder reaches its point", 20*time.Second, func() bool { _, err := os.Stat(x.paused); return err == nil })
 }
 
+// goOn lets a stopped holder go on.
+func (x *run) goOn() {
+	x.t.Helper()
+	if err := os.Remove(x.paused); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
 // held waits until the fault is held.
 func (x *run) held() {
 	x.t.Helper()
@@ -124,21 +132,62 @@ func (x *run) pid(who string) int {
 	if who == "runner" {
 		return x.cmd.Process.Pid
 	}
+	if who == "reaper" {
+		return x.reaper()
+	}
 	b, err := os.ReadFile(filepath.Join(x.dir, "f1.json"))
 	if err != nil {
 		return 0
 	}
-	var rec map[string]json.RawMessage
-	var p struct {
-		PID int `json:"pid"`
+	var rec struct {
+		Holder struct {
+			PID int `json:"pid"`
+		} `json:"holder"`
 	}
 	_ = json.Unmarshal(b, &rec)
-	_ = json.Unmarshal(rec[who], &p)
-	return p.PID
+	return rec.Holder.PID
+}
+
+// reaper finds the living reaper by its command line, because a holder may have armed another one.
+func (x *run) reaper() int {
+	out, err := exec.Command("ps", "-A", "-o", "pid=,args=").Output()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		pid, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.Atoi(pid); err == nil && strings.Contains(args, asHolder+" reap "+x.dir) {
+			return n
+		}
+	}
+	return 0
 }
 
 // kill kills as kill -9 does.
 func (x *run) kill(who string) { x.signal(who, syscall.SIGKILL) }
+
+// killAll kills all three so that none of them can help. The holder is frozen first, or it would arm another reaper, and
+// killed last, or the others would see it die. It returns when they are gone.
+func (x *run) killAll() {
+	x.t.Helper()
+	x.signal("holder", syscall.SIGSTOP)
+	holder := x.pid("holder")
+	x.kill("reaper")
+	x.until("the reaper is gone", time.Second, func() bool { return !runs(x.reaper()) })
+	x.kill("runner")
+	<-x.exited
+	x.kill("holder")
+	x.until("the holder is gone", time.Second, func() bool { return !runs(holder) })
+}
+
+// runs says that there is such a process and that it has not ended.
+func runs(pid int) bool {
+	if pid == 0 {
+		return false
+	}
+	i, err := proc.Look(pid)
+	return err == nil && !i.Over()
+}
 
 func (x *run) signal(who string, sig syscall.Signal) {
 	if pid := x.pid(who); pid > 1 && ours(pid, who, x) {
@@ -156,7 +205,7 @@ func ours(pid int, who string, x *run) bool {
 			return true
 		}
 	}
-	out, err := exec.Command("ps", "-o", "args=", "-p", itoa(pid)).Output()
+	out, err := exec.Command("ps", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && strings.Contains(string(out), asHolder)
 }
 

@@ -1,12 +1,10 @@
 package faulttest
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -15,8 +13,6 @@ import (
 	"github.com/belay-dr/belay/fault/hold"
 	"github.com/belay-dr/belay/fault/targets"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // points are where a holder is stopped and killed, in the order in which it passes them.
 var points = [...]string{"recorded", "armed", "injecting", "injected", "confirmed", "holding", "reverting", "reverted", "settled"}
@@ -35,6 +31,7 @@ func Run(t *testing.T, rig func(t testing.TB) Rig) {
 	t.Run("halt", func(t *testing.T) { halt(t, rig(t)) })
 	t.Run("frozen runner", func(t *testing.T) { frozenRunner(t, rig(t)) })
 	t.Run("frozen holder", func(t *testing.T) { frozenHolder(t, rig(t)) })
+	t.Run("halt a frozen holder", func(t *testing.T) { haltFrozen(t, rig(t)) })
 	t.Run("reaper dies first", func(t *testing.T) { reaperFirst(t, rig(t)) })
 	for n := range rounds() {
 		for _, point := range points {
@@ -251,7 +248,7 @@ func frozenRunner(t *testing.T, r Rig) {
 
 func frozenHolder(t *testing.T, r Rig) {
 	req := request(r)
-	req.Limit = 1500 * time.Millisecond
+	req.Limit = time.Second
 	x := start(t, stateDir(t), req, "")
 	x.held()
 	x.signal("holder", syscall.SIGSTOP)
@@ -262,12 +259,24 @@ func frozenHolder(t *testing.T, r Rig) {
 	}
 }
 
+// haltFrozen freezes the holder, so that asking does not help.
+func haltFrozen(t *testing.T, r Rig) {
+	dir := stateDir(t)
+	x := start(t, dir, request(r), "")
+	x.held()
+	x.signal("holder", syscall.SIGSTOP)
+	if _, err := hold.Halt(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	want(t, r, x.settled(0), true)
+}
+
 // reaperFirst kills the reaper, waits for the holder to arm another, and then kills the holder.
 func reaperFirst(t *testing.T, r Rig) {
 	x := start(t, stateDir(t), request(r), "")
 	x.held()
-	x.kill("reaper")
 	first := x.pid("reaper")
+	x.kill("reaper")
 	x.until("another reaper is armed", 5*time.Second, func() bool { p := x.pid("reaper"); return p != first && p != 0 })
 	x.kill("holder")
 	want(t, r, x.settled(gone), true)
@@ -285,27 +294,30 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 	}
 	x.reached()
 	began := time.Now()
-	for _, w := range who {
-		x.kill(w)
-	}
-	if len(who) == 1 && who[0] == "runner" {
-		// Alone it is no test: the holder stands still at its point, as if it hung. Halt must end it.
-		if _, err := hold.Halt(context.WithoutCancel(t.Context()), dir); err != nil {
-			t.Fatal(err)
+	if len(who) == 1 {
+		x.kill(who[0])
+	} else {
+		x.killAll()
+		for _, p := range []string{"injected", "confirmed", "holding", "reverting"} {
+			if p == point && !r.Broken() {
+				t.Error("all are dead, and the effect is gone all the same: this test tests nothing")
+			}
 		}
 	}
+	if who[0] == "runner" && len(who) == 1 {
+		x.goOn()
+	}
 	if len(who) == 3 {
-		eventually(t, "swept", func() bool {
-			_, err := hold.Sweep(t.Context(), dir)
-			st, _, ferr := hold.Find(dir, "f1")
-			return err == nil && ferr == nil && ended(st.State)
-		})
+		if _, err := hold.Sweep(t.Context(), dir); err != nil {
+			t.Error(err)
+		}
+	}
+	if point == "recorded" && who[0] == "holder" {
+		// There is no reaper yet, and nothing is injected: the runner that waits for the holder ends it.
+		x.until("the runner gives up", gone, func() bool { st, _, _ := hold.Find(dir, "f1"); return ended(st.State) })
 	}
 	st := x.settled(gone)
-	injected := point != "recorded" && point != "armed" && (point != "injecting" || st.State == fault.Ended && r.Broken())
-	if point == "recorded" && who[0] == "holder" {
-		return // no reaper yet, see below
-	}
+	injected := point != "recorded" && point != "armed" && point != "injecting"
 	want(t, r, st, injected)
 	if took := time.Since(began); len(who) == 1 && who[0] == "holder" && took > gone {
 		t.Errorf("it took %s, want at most %s", took, gone)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/proc"
 	"github.com/belay-dr/belay/internal/clock"
 )
 
@@ -55,6 +56,9 @@ func (k keeper) end(r *Record, cause string) {
 	}
 	touched := r.Phase != recorded && r.Phase != armed
 	st := &r.Status
+	if cause == causeReaper && r.Holder.Boot == proc.BootID() && k.clk.Boot() >= time.Duration(r.Deadline) {
+		cause = causeLimit // it hung, and was killed for it
+	}
 	if st.Cause == "" || cause == causeReaper || cause == causeSweep {
 		st.Cause = cause
 	}
@@ -66,10 +70,28 @@ func (k keeper) end(r *Record, cause string) {
 		// A record that cannot be written must not keep the fault alive: the revert goes on, and can be repeated.
 		_ = k.save(r, reverting)
 		reverted, err = k.revert(r)
+		touched = err != nil || k.happened(r)
 	}
 	k.at("reverted")
 	k.conclude(r, reverted, err, touched)
 	k.at("settled")
+}
+
+// happened says whether a fault that was cut short did anything. Only a one-shot fault has to be asked: it leaves nothing
+// else to tell by.
+func (k keeper) happened(r *Record) bool {
+	if r.Status.Class != fault.OneShot || r.Status.Confirmed != "" {
+		return true
+	}
+	target, err := k.decode(r.Fault)
+	if err != nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), confirmBound)
+	defer cancel()
+	seen, err := bounded(ctx, func() (string, error) { return target.Confirm(ctx, r.Undo) })
+	r.Status.Confirmed = seen
+	return err == nil
 }
 
 // revert tries, within its bound, until the target is back and nothing is left behind.

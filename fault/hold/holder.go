@@ -220,10 +220,12 @@ func (h *holder) hold() (int, error) {
 		<-h.over
 	}
 	cause := causeError
-	if c := h.cause.Load(); c != nil {
+	c := h.cause.Load()
+	if c != nil {
 		cause = *c
 	}
-	if err != nil {
+	// A fault that was ended before it was confirmed is no failure, unless it was never to be.
+	if err != nil && (c == nil || errors.Is(err, ErrRefused)) {
 		h.rec.Broken = err.Error()
 	}
 	h.finish(cause)
@@ -270,6 +272,9 @@ func (h *holder) inject() error {
 	target, err := h.decode(h.rec.Fault)
 	if err != nil {
 		return err
+	}
+	if c := h.cause.Load(); c != nil {
+		return fmt.Errorf("inject fault: it was to end (%s) before it began", *c)
 	}
 	_, err = bounded(ctx, func() (struct{}, error) {
 		return struct{}{}, target.Inject(ctx, h.rec.Undo, h.undoSaver(h.rec, injecting))

@@ -32,9 +32,6 @@ func (h *holder) arm() error {
 	if err != nil {
 		return fmt.Errorf("arm the reaper: %w", err)
 	}
-	if i, err := proc.Look(cmd.Process.Pid); err == nil {
-		h.rec.Reaper = i.Process
-	}
 	h.reaped = make(chan struct{})
 	go func() {
 		defer close(h.reaped)

@@ -49,7 +49,6 @@ type Record struct {
 	// Deadline is CLOCK_BOOTTIME in nanoseconds, and means nothing in another boot than Holder's.
 	Deadline int64        `json:"deadline_boot_ns"`
 	Holder   proc.Process `json:"holder"`
-	Reaper   proc.Process `json:"reaper"`
 	Changed  time.Time    `json:"changed"`
 }
 

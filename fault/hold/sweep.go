@@ -61,7 +61,14 @@ func Sweep(ctx context.Context, dir string) ([]fault.Status, error) {
 		if ctx.Err() != nil {
 			return r.Status, false, ctx.Err()
 		}
-		return k.sweep(r.Status.ID, causeSweep, k.try)
+		return k.sweep(r.Status.ID, causeSweep, func(id string) (lock, error) {
+			l, err := k.try(id)
+			if !errors.Is(err, errBusy) || !over(r.Holder) {
+				return l, err
+			}
+			// The holder has died: either the kernel is still closing its files, or its reaper is at work.
+			return k.within(ctx, id, askBound)
+		})
 	})
 }
 
@@ -172,8 +179,8 @@ func (k keeper) halt(ctx context.Context, r *Record, cause string) (fault.Status
 	defer os.Remove(k.path(id, ".halt"))
 	asked := proc.Signal(r.Holder, unix.SIGTERM)
 	bound := askBound
-	if asked != nil && !errors.Is(asked, proc.ErrGone) {
-		bound = 0
+	if asked != nil && !errors.Is(asked, proc.ErrGone) || frozen(r.Holder) {
+		bound = 0 // it will not answer
 	}
 	st, ok, err := k.sweep(id, cause, func(id string) (lock, error) { return k.within(ctx, id, bound) })
 	if ok || err != nil {
@@ -190,6 +197,12 @@ func (k keeper) halt(ctx context.Context, r *Record, cause string) (fault.Status
 		err = fmt.Errorf("%w: %s (%s): its holder or reaper neither ends nor lets go", fault.ErrNotReverted, id, r.Status.Target)
 	}
 	return st, ok, err
+}
+
+// over says that a process has ended.
+func over(p proc.Process) bool {
+	_, err := proc.Find(p)
+	return errors.Is(err, proc.ErrGone)
 }
 
 // frozen says that a process is stopped.

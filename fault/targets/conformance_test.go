@@ -27,7 +27,10 @@ func TestConformance(t *testing.T) {
 		"command":             commandRig,
 	}
 	for name, rig := range rigs {
-		t.Run(name, func(t *testing.T) { faulttest.Run(t, rig) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faulttest.Run(t, rig)
+		})
 	}
 }
 
