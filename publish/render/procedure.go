@@ -128,7 +128,7 @@ func (b *builder) step(prefix string, steps []playbook.Step, i int) step {
 		own = b.action(s.Use, &out)
 	case len(s.Run) > 0:
 		out.Kind, own = "Run", ""
-		out.Commands = append(out.Commands, command{Where: b.text(s.Where), Text: b.text(shellWords(s.Run))})
+		out.Commands = append(out.Commands, command{Where: b.text(s.Where), Text: b.commandLine(s.Run)})
 	case s.Shell != "":
 		out.Kind = "Run"
 		out.Commands = append(out.Commands, command{Where: b.text(s.Where), Text: b.text(s.Shell)})
@@ -193,7 +193,7 @@ func (b *builder) action(id string, out *step) string {
 		c := command{Environment: row.ID, Where: b.text(v.Where)}
 		switch {
 		case len(v.Run) > 0:
-			c.Text = b.text(shellWords(v.Run))
+			c.Text = b.commandLine(v.Run)
 		case v.Shell != "":
 			c.Text = b.text(v.Shell)
 		case v.Manual != "":
@@ -277,6 +277,15 @@ func jumpWords(steps []playbook.Step, i int, jump playbook.Jump) string {
 		return fmt.Sprintf("go to step %d (%s)", to+1, jump)
 	}
 	return "go to " + string(jump)
+}
+
+// commandLine fills in the values before it quotes, so that nothing is quoted that needs no quotes.
+func (b *builder) commandLine(args []string) string {
+	filled := make([]string, len(args))
+	for i, a := range args {
+		filled[i] = b.text(a)
+	}
+	return shellWords(filled)
 }
 
 // shellWords writes an argument list so that a person can paste it into a shell. Placeholders stay readable.

@@ -122,7 +122,11 @@ func (b *builder) specWords(s *playbook.Spec) string {
 	}
 	var words []string
 	flatten("", value, &words)
-	return b.text(strings.TrimSpace(s.Kind + " " + strings.Join(words, ", ")))
+	said := b.text(strings.TrimSpace(s.Kind + " " + strings.Join(words, ", ")))
+	if url, ok := strings.CutPrefix(said, "http http"); ok {
+		return "http" + url // The URL says it already.
+	}
+	return said
 }
 
 // flatten writes a decoded JSON value as "key value" words, leaving out what is empty.
@@ -176,7 +180,9 @@ func orderOf(key string) string {
 	switch strings.ToLower(key) {
 	case "url", "address", "name", "run", "argv", "path", "paths", "method":
 		return "0" + key
-	case "expect", "status", "equals":
+	case "status":
+		return "1" // Before everything else that is expected.
+	case "expect", "equals":
 		return "2" + key
 	}
 	return "1" + key
