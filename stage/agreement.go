@@ -38,6 +38,8 @@ type standing struct {
 	why   string
 	next  string
 	proof string
+	// who and lapsed say it apart when it has lapsed: "bob (testing)", "agreed on 2026-11-12: scenarios.x.severity".
+	who, lapsed string
 }
 
 // judge says what a statement is worth now: met when it is on the current substance and young enough. Whoever made it
@@ -45,11 +47,36 @@ type standing struct {
 func (a *assessor) judge(s statement, who string) standing {
 	switch {
 	case s.Substance != a.digest:
-		return standing{state: Stale, proof: s.id, why: fmt.Sprintf("changed since %s agreed on %s: %s", who, date(s.at), a.changes(s))}
+		lapsed := fmt.Sprintf("agreed on %s: %s", date(s.at), a.changes(s))
+		return standing{state: Stale, proof: s.id, who: who, lapsed: lapsed, why: fmt.Sprintf("changed since %s %s", who, lapsed)}
 	case a.now.Sub(s.at) > a.policy.Agreement:
 		return standing{state: Expired, proof: s.id, why: fmt.Sprintf("%s agreed on %s, more than %s ago", who, date(s.at), days(a.policy.Agreement))}
 	}
 	return standing{state: Met, proof: s.id, why: fmt.Sprintf("%s on %s", who, date(s.at))}
+}
+
+// lapses says what has lapsed, with the people for whom it is the same in one breath.
+type lapses struct {
+	order []string
+	who   map[string][]string
+}
+
+func (l *lapses) add(s standing) {
+	if l.who == nil {
+		l.who = map[string][]string{}
+	}
+	if l.who[s.lapsed] == nil {
+		l.order = append(l.order, s.lapsed)
+	}
+	l.who[s.lapsed] = append(l.who[s.lapsed], s.who)
+}
+
+func (l *lapses) texts() []string {
+	var texts []string
+	for _, lapsed := range l.order {
+		texts = append(texts, fmt.Sprintf("changed since %s %s", join(l.who[lapsed]), lapsed))
+	}
+	return texts
 }
 
 // changes names the parts that differ from what was signed. The parts are believed only when they are what the signed
@@ -82,6 +109,7 @@ func rank(s State) int {
 func (a *assessor) agreement() Criterion {
 	c := Criterion{ID: "agreement", Stage: 1, State: Met, Title: "Development, testing, operations and stakeholders agree on the playbook"}
 	var good, bad, open []string
+	var lapsed lapses
 	for _, role := range a.pb.Agreement.Signers() {
 		s := a.role(role)
 		c.Evidence = appendProof(c.Evidence, s.proof)
@@ -91,6 +119,8 @@ func (a *assessor) agreement() Criterion {
 			continue
 		case s.why == "":
 			open = append(open, string(role))
+		case s.lapsed != "":
+			lapsed.add(s)
 		default:
 			bad = append(bad, s.why)
 		}
@@ -101,6 +131,7 @@ func (a *assessor) agreement() Criterion {
 			c.Next = s.next
 		}
 	}
+	bad = append(lapsed.texts(), bad...)
 	if len(open) > 0 {
 		bad = append([]string{"nobody has signed for " + join(open)}, bad...)
 	}
@@ -213,6 +244,7 @@ func (a *assessor) openDissents() []statement {
 func (a *assessor) seenByAll() Criterion {
 	c := Criterion{ID: "seen", Stage: 1, State: Met, Title: "Every team member has seen the playbook"}
 	var good, bad, open []string
+	var lapsed lapses
 	for _, p := range a.pb.People {
 		if p.Value.Rotation != nil {
 			continue // a calendar, not a person
@@ -225,6 +257,8 @@ func (a *assessor) seenByAll() Criterion {
 			continue
 		case s.proof == "":
 			open = append(open, p.ID)
+		case s.lapsed != "":
+			lapsed.add(s)
 		default:
 			bad = append(bad, s.why)
 		}
@@ -237,6 +271,7 @@ func (a *assessor) seenByAll() Criterion {
 			}
 		}
 	}
+	bad = append(lapsed.texts(), bad...)
 	if len(open) > 0 {
 		bad = append([]string{"not yet seen or signed by " + join(open)}, bad...)
 	}

@@ -238,15 +238,16 @@ func TestChanges(t *testing.T) {
 		"phone":   {func(pb *playbook.Playbook) { pb.People[0].Value.Phone = "555" }, 1, nil},
 		"note":    {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Recovery[0].Note = "Mind the step" }, 1, nil},
 		"severity": {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Severity = "major" }, 0,
-			[]string{"agreement: changed since bob (development) agreed on 2026-11-12: scenarios.api-failure.severity"}},
+			[]string{"agreement: changed since bob (development), bob (testing), christina (operations) and alice (stakeholder) agreed on 2026-11-12: scenarios.api-failure.severity",
+				"seen: changed since alice, bob and christina agreed on 2026-11-12: scenarios.api-failure.severity"}},
 		"step": {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Recovery[0].Manual = "Restart it twice" }, 0,
-			[]string{"agreement: changed since bob (development) agreed on 2026-11-12: scenarios.api-failure.recovery",
+			[]string{"agreed on 2026-11-12: scenarios.api-failure.recovery",
 				"failover-exercise: changed since the exercise of api-failure on 2026-11-13: scenarios.api-failure.recovery"}},
 		"another scenario's step": {func(pb *playbook.Playbook) { pb.Scenarios[1].Value.Recovery[0].Manual = "Wait" }, 0,
-			[]string{"agreement: changed since bob (development) agreed on 2026-11-12: scenarios.database-failure.recovery"}},
+			[]string{"agreed on 2026-11-12: scenarios.database-failure.recovery"}},
 		"a service more": {func(pb *playbook.Playbook) {
 			pb.Services = append(pb.Services, playbook.Row[playbook.Service]{ID: "cdn", Value: playbook.Service{Critical: playbook.Criticality{Level: playbook.Never}}})
-		}, 0, []string{"agreement: changed since bob (development) agreed on 2026-11-12: services.cdn"}},
+		}, 0, []string{"agreed on 2026-11-12: services.cdn"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -255,6 +256,9 @@ func TestChanges(t *testing.T) {
 			test.change(l.pb)
 			a := l.assess(nil)
 			wantStage(t, a, test.stage)
+			if name == "severity" {
+				wantCriterion(t, a, "failover-exercise", stage.Met, "")
+			}
 			for _, want := range test.lost {
 				if !strings.Contains(strings.Join(a.Lost, "\n"), want) {
 					t.Errorf("%q is not among what was lost:\n%s", want, strings.Join(a.Lost, "\n"))

@@ -95,7 +95,8 @@ func (a *assessor) closure(scenario, environment string) (playbook.Parts, error)
 	return c.parts, c.err
 }
 
-// closureChanges names what the run proved and is no longer so. Objectives are left out: they are judged anew.
+// closureChanges names what the run proved and is no longer so. Objectives are left out, because they are judged anew, and
+// so are severity and leads, which people agree on and no exercise proves.
 func (a *assessor) closureChanges(r run) (string, error) {
 	current, err := a.closure(r.Scenario, r.Environment)
 	if err != nil {
@@ -105,7 +106,9 @@ func (a *assessor) closureChanges(r run) (string, error) {
 		return "", fmt.Errorf("its record does not fit its own digest")
 	}
 	changes := slices.DeleteFunc(playbook.Diff(r.Parts, current), func(c playbook.Change) bool {
-		return strings.HasSuffix(c.Path, ".rto") || strings.HasSuffix(c.Path, ".rpo")
+		return slices.ContainsFunc([]string{".rto", ".rpo", ".severity", ".leads"}, func(suffix string) bool {
+			return strings.HasSuffix(c.Path, suffix)
+		})
 	})
 	return describe(changes), nil
 }

@@ -25,7 +25,7 @@ func pool(t testing.TB) *ledger {
 		if variant == 1 {
 			l.pb.Scenarios[0].Value.Recovery[0].Manual = "Restart it as it was"
 		}
-		for range 4 {
+		for range 2 {
 			l.agree(some(500), "alice", "stakeholder")
 			l.agree(some(500), "bob", "development")
 			l.agree(some(500), "bob", "testing")

@@ -179,7 +179,8 @@ func headKeys(pb *playbook.Playbook, pbErr error, head evidence.Head) []string {
 
 func (w *Workspace) headsDir() string { return filepath.Join(w.State(), "heads") }
 
-// rawPrefix marks a digest of a file: "file:.belay/exercises/ID/samples.jsonl".
+// rawPrefix marks a digest of a file: "file:samples.jsonl" in the directory of the exercise's raw data, or a path from the
+// directory of the playbook, such as "file:.belay/exercises/ID/samples.jsonl".
 const rawPrefix = "file:"
 
 // verifyRaw recomputes the digests of the files that the results of exercises name.
@@ -194,6 +195,7 @@ func (w *Workspace) verifyRaw(records []evidence.Record, v *Verification) error 
 			continue
 		}
 		var result struct {
+			ID      string            `json:"id"`
 			Digests map[string]string `json:"digests"`
 		}
 		if json.Unmarshal(r.Payload, &result) != nil {
@@ -208,6 +210,9 @@ func (w *Workspace) verifyRaw(records []evidence.Record, v *Verification) error 
 			path, isFile := strings.CutPrefix(name, rawPrefix)
 			if !isFile {
 				continue
+			}
+			if !strings.Contains(path, "/") {
+				path = ".belay/exercises/" + result.ID + "/" + path
 			}
 			v.RawFiles++
 			if why := rawProblem(root, path, named[name]); why != "" {
