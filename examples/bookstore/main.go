@@ -22,6 +22,7 @@ type command struct {
 type call struct {
 	dir    string
 	args   []string
+	given  []string // everything that Main was given
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
@@ -67,7 +68,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	dir, rest, err := takeDir(args[1:])
 	if err == nil {
-		err = cmd.run(context.Background(), call{dir, rest, stdin, stdout, stderr})
+		err = cmd.run(context.Background(), call{dir, rest, args, stdin, stdout, stderr})
 	}
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):

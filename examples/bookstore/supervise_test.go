@@ -299,6 +299,38 @@ func TestReplacementIsEmpty(t *testing.T) {
 	}
 }
 
+// TestServerReplaced follows the API's scenario to its end: neither restart helps, because the program itself is gone.
+func TestServerReplaced(t *testing.T) {
+	s := startShop(t)
+	if out, err := s.do("replace", "api"); err == nil {
+		t.Fatalf("a running API was replaced: %s", out)
+	}
+	for _, lose := range []func() error{
+		func() error { return os.Remove(s.at.binary()) },
+		func() error { return syscall.Kill(s.pid(API), syscall.SIGKILL) },
+	} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.until("the API is down", func() bool { return s.states(API) == "up down" })
+	if out, err := s.do("status"); err == nil {
+		t.Fatalf("the program is gone and runs: %s", out)
+	}
+	if err := control(t.Context(), s.info, "restart", API); err == nil {
+		t.Fatal("the program is gone and the API starts")
+	}
+	// The operator's own copy of the command does what the lost one cannot.
+	own := exec.Command(os.Args[0], "replace", "api", "--dir", string(s.at))
+	if out, err := own.CombinedOutput(); err != nil {
+		t.Fatalf("replace: %v: %s", err, out)
+	}
+	s.must("start", "api")
+	if got := s.states(API); got != "up down up" {
+		t.Errorf("the truth about the API is %q", got)
+	}
+}
+
 // TestSnapshotsAreOlderThanTheirCopy wants no snapshot to count before its copy is complete: that is what makes a restore
 // lose what was written last.
 func TestSnapshotsAreOlderThanTheirCopy(t *testing.T) {

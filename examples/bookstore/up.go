@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -266,26 +267,34 @@ func Down(ctx context.Context, dir string) error {
 }
 
 func runUp(ctx context.Context, c call) error {
-	exe, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find program: %w", err)
-	}
 	flags := newFlags("up", c.stderr)
 	url := flags.String("database-url", "", "a PostgreSQL `URL` to use instead of the database component")
-	prefix := flags.String("prefix", "", "first `argument` of the program, when it is not the bookstore itself")
 	if err := flags.Parse(c.args); err != nil {
 		return fmt.Errorf("%w: %v", errUsage, err)
 	}
-	argv := []string{exe}
-	if *prefix != "" {
-		argv = append(argv, *prefix)
+	exe, err := ownCommand(c.given)
+	if err != nil {
+		return err
 	}
-	info, err := Up(ctx, Options{Dir: c.dir, Exe: argv, DatabaseURL: *url})
+	info, err := Up(ctx, Options{Dir: c.dir, Exe: exe, DatabaseURL: *url})
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(c.stdout, info.String())
 	return err
+}
+
+// ownCommand is the command line of this process less the arguments that Main was given: "belay bookstore", for example.
+func ownCommand(given []string) ([]string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find program: %w", err)
+	}
+	own := []string{exe}
+	if n := len(os.Args) - len(given); n > 1 && slices.Equal(os.Args[n:], given) {
+		own = append(own, os.Args[1:n]...)
+	}
+	return own, nil
 }
 
 func runDown(ctx context.Context, c call) error { return Down(ctx, c.dir) }
