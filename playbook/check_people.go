@@ -110,6 +110,9 @@ func (c *checker) pace(path string, p Pace) {
 
 // person checks one team member.
 func (c *checker) person(path string, p Person) {
+	if id := strings.TrimPrefix(path, "people."); slices.Contains(texts(Roles()...), id) {
+		c.wrong(path, fmt.Sprintf("a person cannot be called %q: it is a role", id), "choose another name")
+	}
 	c.email(path+".email", p.Email)
 	c.serviceRefs(path+".services", p.Services)
 	if p.ReportsTo != "" && path == "people."+p.ReportsTo {

@@ -19,6 +19,7 @@ type httpKind struct {
 	Method string            `yaml:"method,omitempty" json:"method,omitempty"`
 	Header map[string]string `yaml:"header,omitempty" json:"header,omitempty"`
 	Body   any               `yaml:"body,omitempty" json:"body,omitempty"`
+	Field  string            `yaml:"field,omitempty" json:"field,omitempty"`
 	Within time.Duration     `yaml:"within,omitempty" json:"within,omitempty"`
 	Expect *struct {
 		Status int  `yaml:"status,omitempty" json:"status,omitempty"`

@@ -123,7 +123,7 @@ func validate(t *testing.T, file string) error {
 
 // TestValidPlaybooks checks every playbook that Load accepts.
 func TestValidPlaybooks(t *testing.T) {
-	for _, dir := range []string{"../../examples/bookstore/playbook"} {
+	for _, dir := range []string{"../testdata/valid", "../../examples/bookstore/playbook"} {
 		if _, err := playbook.Load(os.DirFS(dir), kinds()); err != nil {
 			t.Fatalf("%s:\n%v", dir, err)
 		}
