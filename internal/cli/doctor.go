@@ -99,7 +99,7 @@ func chooseEnvironment(pb *playbook.Playbook, name string) (string, error) {
 
 // printReport is the one page: services by areas, then the findings.
 func printReport(p *term.Printer, r doctor.Report) {
-	p.Line("%s in %s: %s, by %s", p.Bold("Fit to be exercised"), r.Environment, p.Word(string(r.Verdict)), plural(r.Checks, "check"))
+	p.Line("%s %s: %s (%s)", p.Bold("The doctor on"), p.Bold(r.Environment), p.Word(string(r.Verdict)), plural(r.Checks, "check"))
 	p.Line("")
 	countTable(p, r).Print()
 	for _, f := range r.Findings {
