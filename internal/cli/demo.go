@@ -41,8 +41,8 @@ func newDemo(app *App) *cobra.Command {
 checks and signs the playbook with keys made for the demo, and then exercises its three scenarios: each with a real fault, the
 playbook's own recovery steps, probes from outside and canary writes. It shows what was measured, and the stage that follows from it.
 
-It needs no root, no network and nothing installed, and takes about half a minute. Without --dir everything is in a temporary directory and is
-removed at the end.`
+It needs no root, no network and nothing installed, and takes about half a minute. Without --dir the workspace is in a temporary
+directory. The Bookstore is stopped at the end; the playbook, its documents and the evidence stay.`
 	cmd.Example = `  $ belay demo
   $ belay demo --dir shop        # keep the workspace: belay stage --dir shop
   $ belay demo --json | jq .stage
@@ -84,11 +84,11 @@ func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
 	if !o.JSON {
 		d.say = app.Out()
 	}
-	remove, err := d.chooseDir()
+	tidy, err := d.chooseDir()
 	if err != nil {
 		return err
 	}
-	defer func() { remove(err) }()
+	defer func() { tidy(err) }()
 	d.line("%s\n", d.bold("Belay demo: an application fails three times, and comes back by its playbook."))
 
 	d.step("Start the Bookstore", "its API, database and CDN, each a process on 127.0.0.1")
@@ -123,9 +123,8 @@ func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
 	return nil
 }
 
-// chooseDir makes the directory of the demo. What it returns removes it again, when it was a temporary one and nothing went
-// wrong.
-func (d *demo) chooseDir() (remove func(error), err error) {
+// chooseDir makes the directory of the demo. What it returns tidies a temporary one up at the end.
+func (d *demo) chooseDir() (tidy func(error), err error) {
 	if d.opts.Dir != "" {
 		if d.dir, err = filepath.Abs(d.opts.Dir); err != nil {
 			return nil, fmt.Errorf("make workspace: %w", err)
@@ -146,11 +145,13 @@ func (d *demo) chooseDir() (remove func(error), err error) {
 		return nil, fmt.Errorf("make workspace: %w", err)
 	}
 	return func(err error) {
-		if err == nil {
-			os.RemoveAll(d.dir)
-			return
+		// The playbook, its documents and the evidence are worth a look; the programs are not worth their room.
+		for _, programs := range []string{"bin", "image"} {
+			os.RemoveAll(filepath.Join(d.dir, programs))
 		}
-		fmt.Fprintf(d.app.Stderr, "belay: the demo's workspace is kept in %s\n", d.dir)
+		if err != nil {
+			fmt.Fprintf(d.app.Stderr, "belay: the demo's workspace is kept in %s\n", d.dir)
+		}
 	}, nil
 }
 

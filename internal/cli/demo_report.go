@@ -66,8 +66,10 @@ func (d *demo) show(r demoReport) {
 	p.Line("%s", p.Dim("The exercises were announced: detect is the probes' time, not a pager's."))
 	p.Line("")
 	showStage(p, stage.Assessment{Application: "bookstore", Stage: r.Stage, Criteria: r.Criteria, Next: r.Next})
+	p.Line("")
+	p.Line("Kept in %s: the playbook as one document (playbook.html), and the evidence.", d.dir)
+	p.Line("  belay evidence verify --dir %s", d.dir)
 	if d.opts.Dir != "" {
-		p.Line("")
-		p.Line("The workspace is in %s. Go on with: belay demo up --dir %s", d.dir, d.opts.Dir)
+		p.Line("  belay demo up --dir %s        start the Bookstore again, to try every command by hand", d.opts.Dir)
 	}
 }
