@@ -2,6 +2,7 @@ package playbook_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -120,18 +121,75 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// dirFiles reads a playbook's files into memory.
+func dirFiles(t *testing.T, dir string) fstest.MapFS {
+	t.Helper()
+	out := fstest.MapFS{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		out[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestLinesMoveWithTheText puts lines before each broken playbook: every place must move down by as many.
+func TestLinesMoveWithTheText(t *testing.T) {
+	dirs, _ := filepath.Glob("testdata/broken/*")
+	moved := 0
+	for _, dir := range dirs {
+		files := dirFiles(t, dir)
+		before := mistakes(files)
+		for name := range files {
+			files[name].Data = append([]byte("# 日本語 \"quoted\"\r\n\n# more\n"), files[name].Data...)
+		}
+		after := mistakes(files)
+		if len(before) != len(after) {
+			t.Errorf("%s: %d mistakes, then %d", dir, len(before), len(after))
+			continue
+		}
+		for i, b := range before {
+			if b.Line == 1 && b.Col == 1 {
+				continue // about the whole file
+			}
+			moved++
+			if a := after[i]; a.File != b.File || a.Line != b.Line+3 || a.Col != b.Col || a.Message != b.Message {
+				t.Errorf("%s:\nbefore %v\nafter  %v", dir, b, a)
+			}
+		}
+	}
+	if moved < 100 {
+		t.Errorf("only %d mistakes have a place within their file", moved)
+	}
+}
+
+func mistakes(files fs.FS) playbook.Errors {
+	_, err := playbook.Load(files, realKinds())
+	var all playbook.Errors
+	errors.As(err, &all)
+	return all
+}
+
+func TestWindowsLineEnds(t *testing.T) {
+	files := dirFiles(t, "testdata/valid")
+	for name := range files {
+		files[name].Data = bytes.ReplaceAll(files[name].Data, []byte("\n"), []byte("\r\n"))
+	}
+	if diff := playbook.Diff(playbook.Substance(valid(t)), playbook.Substance(load(t, files))); diff != nil {
+		t.Errorf("line ends changed %v", diff)
+	}
+}
+
 // validFiles is the valid playbook in memory, to be broken.
 func validFiles(t *testing.T) fstest.MapFS {
 	t.Helper()
-	out := fstest.MapFS{}
-	for _, name := range []string{"belay.yaml", "scenarios/api-failure.yaml", "scenarios/database-failure.yaml"} {
-		data, err := os.ReadFile(filepath.Join("testdata/valid", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[name] = &fstest.MapFile{Data: data, Mode: 0o644}
-	}
-	return out
+	return dirFiles(t, "testdata/valid")
 }
 
 // endless is a file that says it is small and never ends, as a pseudo file may.
