@@ -16,7 +16,7 @@ import (
 // histories per setting; `make torture` looks at many more, from other seeds each time.
 func histories() (n int, seed uint64) {
 	if os.Getenv("BELAY_TORTURE") == "1" {
-		return 200_000, rand.Uint64()
+		return 100_000, rand.Uint64()
 	}
 	return 10_000, 20
 }
