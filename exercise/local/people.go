@@ -66,12 +66,23 @@ func (d *driver) answerWaiting() error {
 	case SaySkip:
 		e.Kind = exercise.CommandSkipped
 	case SayRun:
-		e.Choice = "run"
+		e.Choice = runChoice(*q)
 	}
 	if q.Step != nil {
 		e.Captures = d.sensitive(*q.Step, e.Captures)
 	}
 	return d.handle(e)
+}
+
+// runChoice is what "run" means for a question: carry the step out, carry it out once more, or nothing in particular.
+func runChoice(q exercise.Command) string {
+	switch {
+	case q.Kind == exercise.DoSettle:
+		return "again"
+	case q.Step != nil && q.Step.Kind == exercise.NodeRun:
+		return "run"
+	}
+	return ""
 }
 
 // sensitive puts typed values that must not be written down into the vault.

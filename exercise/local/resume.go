@@ -106,14 +106,14 @@ func (d *driver) pickUp() error {
 		return err
 	}
 	open := slices.Clone(d.state.Open)
-	if d.state.Fault.Asked && !d.state.Fault.Ended {
-		if err := d.pickUpFault(); err != nil {
+	watching := slices.ContainsFunc(d.state.Marks, func(m exercise.Mark) bool { return m.Phase == exercise.Baseline })
+	if watching {
+		if err := d.watch(); err != nil {
 			return err
 		}
 	}
-	watching := slices.ContainsFunc(d.state.Marks, func(m exercise.Mark) bool { return m.Phase == exercise.Baseline })
-	if watching && !d.state.Closed() {
-		if err := d.watch(); err != nil {
+	if d.state.Fault.Asked && !d.state.Fault.Ended {
+		if err := d.pickUpFault(); err != nil {
 			return err
 		}
 	}

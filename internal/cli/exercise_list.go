@@ -32,6 +32,7 @@ type exerciseRow struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 
 	result *exercise.Result
+	record string
 	open   local.Opening
 }
 
@@ -108,6 +109,7 @@ func exerciseRows(ctx context.Context, w *Workspace) ([]exerciseRow, error) {
 			}
 			if i, ok := at[rec.Subject]; ok {
 				rows[i].Verdict, rows[i].Why, rows[i].Phase, rows[i].result = r.Verdict, r.Why, exercise.Closed, &r
+				rows[i].record = rec.ID
 			}
 		}
 	}
@@ -122,6 +124,15 @@ func exerciseRows(ctx context.Context, w *Workspace) ([]exerciseRow, error) {
 		rows[i].Interrupted = running != rows[i].ID
 	}
 	return rows, nil
+}
+
+// MarshalJSON writes a closed exercise as its result, and another as what is known of it.
+func (r exerciseRow) MarshalJSON() ([]byte, error) {
+	if r.result != nil {
+		return json.Marshal(exerciseJSON{*r.result, r.record})
+	}
+	type open exerciseRow
+	return json.Marshal(open(r))
 }
 
 type exerciseShowOptions struct {
