@@ -17,6 +17,9 @@ import (
 // points are where a holder is stopped and killed, in the order in which it passes them.
 var points = [...]string{"recorded", "armed", "injecting", "injected", "confirmed", "holding", "reverting", "reverted", "settled"}
 
+// decisive are the points that a quick run tries: before, in and after the injection, and in the revert.
+var decisive = [...]string{"armed", "injecting", "injected", "holding", "reverting"}
+
 // gone is how soon a fault is gone after a death. It is the product's promise.
 const gone = time.Second
 
@@ -33,20 +36,17 @@ func Run(t *testing.T, rig func(t testing.TB) Rig) {
 	t.Run("frozen holder", func(t *testing.T) { frozenHolder(t, rig(t)) })
 	t.Run("halt a frozen holder", func(t *testing.T) { haltFrozen(t, rig(t)) })
 	t.Run("reaper dies first", func(t *testing.T) { reaperFirst(t, rig(t)) })
-	for n := range rounds() {
-		for _, point := range points {
+	rounds, at := 1, decisive[:]
+	if os.Getenv("BELAY_TORTURE") != "" {
+		rounds, at = 30, points[:]
+	}
+	for n := range rounds {
+		for _, point := range at {
 			for _, who := range [][]string{{"runner"}, {"holder"}, {"runner", "holder", "reaper"}} {
 				t.Run(fmt.Sprintf("kill %v at %s/%d", who, point, n), func(t *testing.T) { kill(t, rig(t), point, who) })
 			}
 		}
 	}
-}
-
-func rounds() int {
-	if os.Getenv("BELAY_TORTURE") != "" {
-		return 30
-	}
-	return 1
 }
 
 // want fails unless the fault is over in the way that its class asks for.

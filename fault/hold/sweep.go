@@ -178,19 +178,22 @@ func (k keeper) halt(ctx context.Context, r *Record, cause string) (fault.Status
 	_ = os.WriteFile(k.path(id, ".halt"), []byte(cause), 0o600)
 	defer os.Remove(k.path(id, ".halt"))
 	asked := proc.Signal(r.Holder, unix.SIGTERM)
-	bound := askBound
-	if asked != nil && !errors.Is(asked, proc.ErrGone) || frozen(r.Holder) {
-		bound = 0 // it will not answer
-	}
-	st, ok, err := k.sweep(id, cause, func(id string) (lock, error) { return k.within(ctx, id, bound) })
-	if ok || err != nil {
-		return st, ok, err
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	// A holder that cannot be asked, or is frozen, will not answer.
+	deaf := asked != nil && !errors.Is(asked, proc.ErrGone)
+	for began := time.Now(); !deaf && time.Since(began) < askBound && ctx.Err() == nil; deaf = frozen(r.Holder) {
+		st, ok, err := k.sweep(id, cause, k.try)
+		if ok || err != nil {
+			return st, ok, err
+		}
+		<-tick.C
 	}
 	// A holder that is reverting gets the time that all its attempts may take; one that is frozen does nothing.
 	if now, err := k.read(id); err != nil || now.Phase != reverting || frozen(r.Holder) {
 		_ = proc.Signal(r.Holder, unix.SIGKILL)
 	}
-	st, ok, err = k.sweep(id, cause, func(id string) (lock, error) {
+	st, ok, err := k.sweep(id, cause, func(id string) (lock, error) {
 		return k.within(context.WithoutCancel(ctx), id, attempts*(revertBound+5*time.Second))
 	})
 	if !ok && err == nil {

@@ -75,11 +75,7 @@ func Run(ctx context.Context, c Command) (Result, error) {
 		res.End = clock.System{}.Now()
 		return res, err
 	}
-	err = open()
-	if err != nil {
-		endGroup(cmd.Process.Pid, 0)
-	}
-	res.Exit, err = wait(ctx, cmd, argv[0], err)
+	res.Exit, err = wait(ctx, cmd, argv[0], open())
 	res.End = clock.System{}.Now()
 	res.Output, res.Truncated = out.text()
 	return res, err
@@ -99,6 +95,11 @@ func (c Command) argv() ([]string, error) {
 
 // start starts the command in a process group of its own. open lets it go on to its first instruction.
 func start(c Command, argv []string, out io.Writer) (cmd *exec.Cmd, open func() error, err error) {
+	if c.Dir != "" {
+		if _, err := os.Stat(c.Dir); err != nil {
+			return nil, nil, fmt.Errorf("run %s: enter directory: %w", argv[0], err)
+		}
+	}
 	path, err := lookPath(argv[0], c.Dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("run %s: %w", argv[0], err)
@@ -152,6 +153,9 @@ func wait(ctx context.Context, cmd *exec.Cmd, name string, failed error) (int, e
 	group := cmd.Process.Pid
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
+	if failed != nil {
+		endGroup(group, 0)
+	}
 	var err error
 	select {
 	case err = <-done:
