@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -88,13 +89,12 @@ type slowClock struct {
 	clock.System
 	now  time.Time
 	took time.Duration
-	at   *time.Duration
+	at   *atomic.Int64
 }
 
 func (c slowClock) Now() time.Time { return c.now }
 func (c slowClock) Boot() time.Duration {
-	*c.at += c.took
-	return *c.at
+	return time.Duration(c.at.Add(int64(c.took)))
 }
 
 func visit(t *testing.T, change func(*world)) doctor.Report {
@@ -157,7 +157,7 @@ func TestFindings(t *testing.T) {
 	}
 	set := func(clk slowClock) func(*world) {
 		return func(w *world) {
-			clk.at = new(time.Duration)
+			clk.at = new(atomic.Int64)
 			w.deps.Clock = clk
 		}
 	}
