@@ -67,6 +67,7 @@ var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 // Files returns the files of the playbook, belay.yaml first. The errors name each answer that is missing or cannot be used.
 func Files(a Answers) ([]File, error) {
 	a.Environment, a.RTO = cmp.Or(a.Environment, "staging"), cmp.Or(a.RTO, "1h")
+	a.trim()
 	if err := a.check(); err != nil {
 		return nil, err
 	}
@@ -74,10 +75,36 @@ func Files(a Answers) ([]File, error) {
 	files := []File{{Path: "belay.yaml", Text: w.main()}}
 	for _, s := range a.Services {
 		if s.URL != "" || s.Address != "" {
-			files = append(files, File{Path: "scenarios/" + s.ID + "-failure.yaml", Text: w.scenario(s)})
+			files = append(files, File{Path: scenarioPath(s.ID, files), Text: w.scenario(s)})
 		}
 	}
 	return files, nil
+}
+
+// scenarioPath is a name for the file that no other one has: such names are in lower case, without underscores.
+func scenarioPath(service string, files []File) string {
+	for n := 1; ; n++ {
+		path := "scenarios/" + slug(service) + "-failure.yaml"
+		if n > 1 {
+			path = fmt.Sprintf("scenarios/%s-failure-%d.yaml", slug(service), n)
+		}
+		if !slices.ContainsFunc(files, func(f File) bool { return f.Path == path }) {
+			return path
+		}
+	}
+}
+
+// trim takes the space off the answers: what is only space is no answer.
+func (a *Answers) trim() {
+	a.Services = slices.Clone(a.Services)
+	texts := []*string{&a.Application, &a.Team, &a.Environment, &a.Person.Name, &a.Person.Email, &a.Person.Phone, &a.RTO, &a.RPO}
+	for i := range a.Services {
+		s := &a.Services[i]
+		texts = append(texts, &s.ID, &s.URL, &s.Address, &s.Platform, &s.Technology, &s.Restart, &s.Stop, &s.Stopped, &s.PIDFile)
+	}
+	for _, t := range texts {
+		*t = strings.TrimSpace(*t)
+	}
 }
 
 func (a Answers) check() error {

@@ -57,6 +57,25 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestScenariosHaveNamesOfTheirOwn(t *testing.T) {
+	a := web()
+	for _, id := range []string{"Web", "web_", "DB_main"} {
+		a.Services = append(a.Services, Service{ID: id, Address: "127.0.0.1:1"})
+	}
+	files, err := Files(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range files {
+		got = append(got, f.Path)
+	}
+	want := []string{"belay.yaml", "scenarios/web-failure.yaml", "scenarios/web-failure-2.yaml", "scenarios/web-failure-3.yaml", "scenarios/db-main-failure.yaml"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("files %q, want %q", got, want)
+	}
+}
+
 func TestFilesNamesWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		change func(*Answers)

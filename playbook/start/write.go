@@ -17,12 +17,12 @@ type writer struct {
 // plainScalar is a text that YAML takes as it is, and never as a number, a date or a boolean.
 var plainScalar = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`) })
 
-// value writes a text as a YAML scalar. It stays on one line, and stands for itself: no placeholder, no boolean.
+// value writes a text, in a place where placeholders are replaced, so that it stands for itself.
 func value(s string) string {
 	return scalar(strings.ReplaceAll(s, "${", "$${"))
 }
 
-// scalar writes a text in which placeholders are meant.
+// scalar writes a text as a YAML scalar on one line, which is never a number or a boolean.
 func scalar(s string) string {
 	switch strings.ToLower(s) {
 	case "true", "false", "yes", "no", "on", "off", "null", "y", "n", "":
@@ -108,11 +108,11 @@ func (w writer) main() string {
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	p("# The playbook of %s: what it depends on, who answers for it, and how it comes back after a failure.\n", w.a.Application)
 	p("# `belay lint` says what is wrong or weak, `belay render` makes one document of it. Each failure has a file in scenarios/.\n\n")
-	p("application: %s\n", value(w.a.Application))
+	p("application: %s\n", scalar(w.a.Application))
 	if w.a.Team != "" {
-		p("team: %s\n", value(w.a.Team))
+		p("team: %s\n", scalar(w.a.Team))
 	}
-	p("\nenvironments:\n  %s:\n    kind: non-production   # production asks for approvals, a window and an identity\n", value(w.a.Environment))
+	p("\nenvironments:\n  %s:\n    kind: non-production   # production asks for approvals, a window and an identity\n", scalar(w.a.Environment))
 	p("    # How often and how patiently Belay asks: the shorter, the narrower the bounds of an outage.\n")
 	p("    measure: {period: 250ms, timeout: 1s, window: 3s, baseline: 5s}\n")
 	vars := false
@@ -128,20 +128,20 @@ func (w writer) main() string {
 			p("    vars:\n")
 			vars = true
 		}
-		p("      %s: %s\n", variable(s.ID), value(at))
+		p("      %s: %s\n", variable(s.ID), scalar(at))
 	}
 	p("\nservices:\n")
 	for _, s := range w.a.Services {
 		w.service(&b, s)
 	}
-	p("\npeople:\n  %s:\n    name: %s\n", value(w.person), value(w.a.Person.Name))
+	p("\npeople:\n  %s:\n    name: %s\n", scalar(w.person), scalar(w.a.Person.Name))
 	p("    # One person may speak for several roles at first. A second person, as deputy, is the next thing to add.\n")
 	p("    roles: [development, testing, operations, stakeholder]\n    services: [all]\n")
 	if w.a.Person.Email != "" {
-		p("    email: %s\n", value(w.a.Person.Email))
+		p("    email: %s\n", scalar(w.a.Person.Email))
 	}
 	if w.a.Person.Phone != "" {
-		p("    phone: %s\n", value(w.a.Person.Phone))
+		p("    phone: %s\n", scalar(w.a.Person.Phone))
 	}
 	if w.a.Person.Email == "" && w.a.Person.Phone == "" {
 		p("    # phone: 555-555-5550   # at three in the morning somebody must be able to call\n")
@@ -156,12 +156,12 @@ func (w writer) service(b *strings.Builder, s Service) {
 	for _, c := range s.Comments {
 		b.WriteString(comment("  ", c))
 	}
-	p("  %s:\n", value(s.ID))
+	p("  %s:\n", scalar(s.ID))
 	if s.Platform != "" {
-		p("    platform: %s\n", value(s.Platform))
+		p("    platform: %s\n", scalar(s.Platform))
 	}
 	if s.Technology != "" {
-		p("    technologies: [%s]\n", value(s.Technology))
+		p("    technologies: [%s]\n", scalar(s.Technology))
 	}
 	if s.Unknown {
 		p("    critical: unknown   # take it away in an exercise, and write always or never\n")
@@ -206,8 +206,8 @@ func (w writer) scenario(s Service) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	p("# %s has failed. Write each step so that somebody else can follow it at three in the morning.\n", s.ID)
-	p("scenario: %s failure\nclass: disaster-recovery\ncovers: [%s]\nrecovers_by: procedure   # or platform, when it comes back by itself\n",
-		value(s.ID), value(s.ID))
+	p("scenario: %s\nclass: disaster-recovery\ncovers: [%s]\nrecovers_by: procedure   # or platform, when it comes back by itself\n",
+		value(s.ID+" failure"), value(s.ID))
 	p("leads: {primary: %s}   # add secondary: a deputy\nseverity: critical\nrto: %s\n", value(w.person), w.a.RTO)
 	if w.a.RPO != "" {
 		p("rpo: %s\n", w.a.RPO)
