@@ -33,7 +33,6 @@ type everyKind struct {
 	Nested   struct {
 		Deep string `yaml:"deep,omitempty"`
 	} `yaml:",inline"`
-	hidden string
 }
 
 // decodeKind loads a playbook with one probe of this config.

@@ -1,8 +1,10 @@
 // Package schema holds the JSON Schemas of belay.yaml and of the files under scenarios/, for editors that complete and check
 // while one types. They are made from the types of package playbook and from every kind of probe, check, canary and fault;
-// a test fails when they are not up to date ("go test ./playbook/schema -update" writes them). Load knows more than a schema can say:
+// a test fails when they are not up to date ("go generate ./playbook/schema" writes them). Load knows more than a schema can say:
 // it is the judge.
 package schema
+
+//go:generate go test . -run TestSchemasAreUpToDate -update
 
 import "embed"
 

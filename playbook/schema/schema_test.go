@@ -46,7 +46,7 @@ func TestSchemasAreUpToDate(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("the committed schema is stale; write it with: go test ./playbook/schema -update\n%s", diff)
+				t.Errorf("the committed schema is stale; write it with: go generate ./playbook/schema\n%s", diff)
 			}
 		})
 	}
