@@ -44,7 +44,9 @@ type Draft struct {
 	Environment string            `json:"environment,omitempty"`
 	Digests     map[string]string `json:"digests,omitempty"`
 	Actor       string            `json:"actor,omitempty"`
-	Payload     json.RawMessage   `json:"payload,omitempty"`
+	// Payload is JSON. It is kept in its RFC 8785 form, which knows no integers beyond 2^53: those are written as strings
+	// (`json:",string"`), or the draft is refused.
+	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
 // Record is a link of the chain.

@@ -37,8 +37,9 @@ type Opening struct {
 	Plan   exercise.Plan `json:"plan"`
 	Permit fault.Permit  `json:"permit"`
 	Wall   time.Time     `json:"wall"`
-	// Boot is the boot clock at the exercise's origin.
-	Boot time.Duration `json:"boot_ns"`
+	// Boot is the boot clock at the exercise's origin. A string: after 104 days of uptime it is above 2^53, which the ledger's
+	// canonical JSON has no number for.
+	Boot time.Duration `json:"boot_ns,string"`
 }
 
 // newDriver takes the lock of the environment and prepares the exercise's folder.
