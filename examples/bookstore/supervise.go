@@ -28,12 +28,12 @@ var errSupervised = errors.New("another supervisor is running in this directory"
 
 // takeLock holds the directory for as long as the file is open. The kernel gives it back however the process ends, so
 // that nothing stale can be left.
-func takeLock(at layout) (*os.File, error) {
+func takeLock(at layout, how int) (*os.File, error) {
 	f, err := os.OpenFile(at.lock(), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock bookstore: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errSupervised
@@ -43,9 +43,9 @@ func takeLock(at layout) (*os.File, error) {
 	return f, nil
 }
 
-// isSupervised says whether a supervisor is alive in the directory.
+// isSupervised says whether a supervisor is alive in the directory. Those who only look do not keep each other out.
 func isSupervised(at layout) bool {
-	f, err := takeLock(at)
+	f, err := takeLock(at, syscall.LOCK_SH)
 	if err == nil {
 		f.Close()
 	}
@@ -81,7 +81,7 @@ func runSupervise(ctx context.Context, c call) error {
 // lockPatiently takes the lock, which somebody who only looks whether it is taken may hold for a moment.
 func lockPatiently(at layout) (*os.File, error) {
 	for tries := 0; ; tries++ {
-		lock, err := takeLock(at)
+		lock, err := takeLock(at, syscall.LOCK_EX)
 		if err == nil || !errors.Is(err, errSupervised) || tries == 20 {
 			return lock, err
 		}
