@@ -19,7 +19,7 @@ type Scenario struct {
 	Assume   []Assumption `yaml:"assumptions,omitempty" json:"assumptions,omitempty"`
 	// Platform is what the recovery needs to run on.
 	Platform string `yaml:"platform,omitempty" json:"platform,omitempty"`
-	// Fault is how an exercise produces this failure, per environment or for all of them.
+	// Fault is how an exercise produces this failure. Placeholders make it fit each environment.
 	Fault *Spec `yaml:"fault,omitempty" json:"fault,omitempty" kind:"fault"`
 
 	// Recovery brings the service back. It ends at its last step or at a jump to "resume".
@@ -64,8 +64,8 @@ type Assumption struct {
 	Check *Spec  `yaml:"check,omitempty" json:"check,omitempty" kind:"check"`
 }
 
-// Step is one line of a procedure. Exactly one of Manual, Use, Run, Check, Ask, Approve, Wait, Notify
-// and Call is set.
+// Step is one line of a procedure. Exactly one of Manual, Use, Run, Shell, Check, Ask, Approve, Wait,
+// Notify and Call is set.
 type Step struct {
 	// ID is stable: exercises, captures and jumps refer to it. It is unique within the scenario.
 	ID string `yaml:"id" json:"id"`

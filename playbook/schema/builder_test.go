@@ -57,7 +57,7 @@ func (b *builder) document(t *testing.T, root reflect.Type, title string) []byte
 	return append(text, '\n')
 }
 
-func reference(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
+func refTo(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
 
 // define keeps a definition and returns a reference to it. A definition that is being made refers to itself by name.
 func (b *builder) define(name string, make func() *jsonschema.Schema) *jsonschema.Schema {
@@ -65,7 +65,7 @@ func (b *builder) define(name string, make func() *jsonschema.Schema) *jsonschem
 		b.defs[name] = nil
 		b.defs[name] = make()
 	}
-	return reference(name)
+	return refTo(name)
 }
 
 // value is the schema of any value.

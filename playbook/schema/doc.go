@@ -4,7 +4,7 @@
 // it is the judge.
 package schema
 
-//go:generate go test . -run TestSchemasAreUpToDate -update
+//go:generate go test . -run UpToDate -update
 
 import "embed"
 
