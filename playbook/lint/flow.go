@@ -44,11 +44,8 @@ func edges(steps []playbook.Step, i int) []edge {
 	var out []edge
 	if step.Ask != "" && len(step.Options) > 0 {
 		for _, o := range step.Options {
-			jump := o.Value.Goto
-			if jump == "" {
-				jump = step.Then.OK
-			}
-			out = append(out, edge{target(steps, i, jump), true})
+			// As in an exercise: an option without a jump goes on with the next step, whatever the step's then says.
+			out = append(out, edge{target(steps, i, o.Value.Goto), true})
 		}
 	} else {
 		out = append(out, edge{target(steps, i, step.Then.OK), true})

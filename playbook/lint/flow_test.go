@@ -98,7 +98,7 @@ func TestFlowOfOneStep(t *testing.T) {
 		{"jumps", playbook.Step{ID: "a", Then: playbook.Then{OK: "c", Failed: "next"}}, []edge{{2, true}, {1, false}}},
 		{"ends", playbook.Step{ID: "a", Then: playbook.Then{OK: "resume", Failed: "stop"}}, []edge{{toEnd, true}, {toStop, false}}},
 		{"may be skipped", playbook.Step{ID: "a", Optional: true, Then: playbook.Then{OK: "c"}}, []edge{{2, true}, {1, false}}},
-		{"decides", playbook.Step{ID: "a", Ask: "?", Options: playbook.Table[playbook.Option]{row("x", playbook.Option{Goto: "c"}), row("y", playbook.Option{})}},
+		{"decides", playbook.Step{ID: "a", Ask: "?", Then: playbook.Then{OK: "c"}, Options: playbook.Table[playbook.Option]{row("x", playbook.Option{Goto: "c"}), row("y", playbook.Option{})}},
 			[]edge{{2, true}, {1, true}}},
 		{"jumps to nowhere", playbook.Step{ID: "a", Then: playbook.Then{OK: "zzz"}}, []edge{{toStop, true}}},
 	}

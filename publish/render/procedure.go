@@ -166,7 +166,7 @@ func (b *builder) step(prefix string, steps []playbook.Step, i int) step {
 	}
 	for _, o := range s.Options {
 		out.Options = append(out.Options, option{ID: o.ID, Text: b.text(o.Value.Text), If: b.specWords(o.Value.If),
-			Then: jumpWords(steps, i, cmp.Or(o.Value.Goto, s.Then.OK))})
+			Then: jumpWords(steps, i, o.Value.Goto)})
 	}
 	if s.Then.OK != "" && len(s.Options) == 0 {
 		line("If it worked", jumpWords(steps, i, s.Then.OK))
