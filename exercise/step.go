@@ -370,7 +370,11 @@ func (m *machine) faultEnded(e Event) bool {
 	if status.Class == fault.OneShot || m.Ending || m.reached(Stable) {
 		return true
 	}
-	if _, acted := m.firstAction(); m.down() || !acted {
+	_, acted := m.firstAction()
+	if acted && status.State == fault.Superseded {
+		return true // the recovery had already put something else in its place: nothing was taken back
+	}
+	if m.down() || !acted {
 		m.broken("the fault was lost before the recovery (" + status.Cause + ")")
 	}
 	return true

@@ -47,6 +47,17 @@ func (f Facts) Objective() measure.Verdict {
 // seen, the objective is met, the playbook was followed, the service came back by what the scenario declares, nothing is left
 // of the fault.
 func Judge(f Facts) (Verdict, string) {
+	verdict, why := judge(f)
+	if f.Deviations > 0 && why != needsUpdate {
+		why += "; " + needsUpdate
+	}
+	return verdict, why
+}
+
+// needsUpdate is what a deviation says, whatever else decided the verdict.
+const needsUpdate = "somebody did what is not written: the playbook needs an update"
+
+func judge(f Facts) (Verdict, string) {
 	switch {
 	case f.Broken != "":
 		return Invalid, f.Broken
@@ -65,7 +76,7 @@ func Judge(f Facts) (Verdict, string) {
 	case f.Stopped != "" && f.Censored:
 		return Inconclusive, "it was stopped in the middle of the outage (" + f.Stopped + "), before the RTO was over"
 	case f.Deviations > 0:
-		return Fail, "somebody did what is not written: the playbook needs an update"
+		return Fail, needsUpdate
 	case len(f.Residue) > 0:
 		return Fail, "the fault left something behind: " + f.Residue[0]
 	case f.Stopped != "":

@@ -10,6 +10,8 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/belay-dr/belay/doctor"
+	"github.com/belay-dr/belay/doctor/check"
 	"github.com/belay-dr/belay/evidence"
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
@@ -68,8 +70,30 @@ type Cleared struct {
 	Permit fault.Permit
 }
 
-// clear plans an exercise and asks the guard. The refusals are an *exercise.Refused.
+// clear plans an exercise and asks the guard, without the doctor: for a caller that has asked the doctor itself.
 func (app *App) clear(w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
+	return app.clearWith(nil, w, scenario, environment, mode, opts)
+}
+
+// examine lets the doctor look at the environment.
+func (app *App) examine(ctx context.Context, w *Workspace, environment string) (*doctor.Report, error) {
+	pb, err := w.Playbook()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := pb.Environments.Get(environment); !ok {
+		return nil, nil // planning says so, with the names there are
+	}
+	deps, err := app.doctorDeps(w)
+	if err != nil {
+		return nil, err
+	}
+	report := check.Run(ctx, pb, environment, deps)
+	return &report, nil
+}
+
+// clearWith plans an exercise and asks the guard. The refusals are an *exercise.Refused.
+func (app *App) clearWith(report *doctor.Report, w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
 	pb, err := w.Playbook()
 	if err != nil {
 		return Cleared{}, err
@@ -79,7 +103,7 @@ func (app *App) clear(w *Workspace, scenario, environment string, mode exercise.
 		return Cleared{}, Exit(Usage, err)
 	}
 	env, _ := pb.Environments.Get(environment)
-	c := exercise.Clearance{Plan: plan, Window: true, Now: app.Clock.Now(), Freeze: exercise.FreezeAt(*env, app.Clock.Now())}
+	c := exercise.Clearance{Plan: plan, Doctor: report, Window: true, Now: app.Clock.Now(), Freeze: exercise.FreezeAt(*env, app.Clock.Now())}
 	for _, f := range lint.Check(pb) {
 		if f.Severity == lint.Blocker {
 			c.Blockers = append(c.Blockers, fmt.Sprintf("%s %s: %s", f.ID, f.Path, f.Message))

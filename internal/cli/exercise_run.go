@@ -71,7 +71,11 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 		}
 	}
 	now := app.Clock.Now()
-	c, err := app.clear(w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
+	report, err := app.examine(ctx, w, o.Environment)
+	if err != nil {
+		return err
+	}
+	c, err := app.clearWith(report, w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
 		ID: newExerciseID(now), Runner: o.As, Now: now, Limit: o.Limit,
 	})
 	if o.DryRun && c.Plan.ID != "" {
