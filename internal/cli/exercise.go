@@ -70,9 +70,13 @@ type Cleared struct {
 	Permit fault.Permit
 }
 
-// clear plans an exercise and asks the guard, without the doctor: for a caller that has asked the doctor itself.
-func (app *App) clear(w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
-	return app.clearWith(nil, w, scenario, environment, mode, opts)
+// clear plans an exercise, lets the doctor look, and asks the guard. The refusals are an *exercise.Refused.
+func (app *App) clear(ctx context.Context, w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
+	report, err := app.examine(ctx, w, environment)
+	if err != nil {
+		return Cleared{}, err
+	}
+	return app.clearWith(report, w, scenario, environment, mode, opts)
 }
 
 // examine lets the doctor look at the environment.

@@ -71,11 +71,7 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 		}
 	}
 	now := app.Clock.Now()
-	report, err := app.examine(ctx, w, o.Environment)
-	if err != nil {
-		return err
-	}
-	c, err := app.clearWith(report, w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
+	c, err := app.clear(ctx, w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
 		ID: newExerciseID(now), Runner: o.As, Now: now, Limit: o.Limit,
 	})
 	if o.DryRun && c.Plan.ID != "" {
