@@ -89,8 +89,8 @@ func newInfo(dir string) (*Info, error) {
 		Control:         ports[3],
 		Environment:     "bookstore-api-staging",
 		SnapshotEvery:   time.Second,
-		SnapshotCopy:    400 * time.Millisecond,
-		Delay:           600 * time.Millisecond,
+		SnapshotCopy:    900 * time.Millisecond,
+		Delay:           1500 * time.Millisecond,
 	}, nil
 }
 

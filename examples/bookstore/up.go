@@ -23,11 +23,11 @@ type Options struct {
 	// /usr/local/bin/belay, bookstore. A copy (a hard link where possible) is put into DIR/bin, so that the Bookstore goes
 	// on when the program is rebuilt or was a temporary one.
 	Exe []string
-	// SnapshotEvery and SnapshotCopy are taken when Dir is new. Zero means 1 s and 400 ms: then a
-	// baseline of 2.5 s always holds the beginning of a complete snapshot, and what is lost can be bounded.
+	// SnapshotEvery and SnapshotCopy are taken when Dir is new. Zero means 1 s and 900 ms: then a
+	// baseline of 3.2 s always holds the beginning of a complete snapshot, and what is lost can be bounded.
 	SnapshotEvery, SnapshotCopy time.Duration
 	// Delay is how long the API and the database load before they listen, and an object takes to be uploaded: as in real
-	// life, so that an outage is long enough to be measured. It is taken when Dir is new. Zero means 600 ms.
+	// life, so that an outage is long enough to be measured. It is taken when Dir is new. Zero means 1.5 s.
 	Delay time.Duration
 	// DatabaseURL is a PostgreSQL URL to be used instead of the database component. The environment's DATABASE_URL
 	// counts only for an API started by hand: a demo must not find somebody's real database.

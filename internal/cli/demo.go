@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -245,23 +246,17 @@ func (d *demo) notable(findings []lint.Finding) []lint.Finding {
 // render writes playbook.html and playbook.md beside the playbook.
 func (d *demo) render(pb *playbook.Playbook, findings []lint.Finding) error {
 	opts := render.Options{Environment: demoEnvironment, Findings: findings, At: d.app.Clock.Now()}
-	for name, write := range map[string]func(f *os.File) error{
-		"playbook.html": func(f *os.File) error { return render.HTML(f, pb, opts) },
-		"playbook.md":   func(f *os.File) error { return render.Markdown(f, pb, opts) },
-	} {
-		f, err := os.Create(filepath.Join(d.dir, name))
-		if err != nil {
-			return fmt.Errorf("render playbook: %w", err)
-		}
-		err = write(f)
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if err != nil {
-			return fmt.Errorf("render playbook: %w", err)
-		}
+	var html, markdown bytes.Buffer
+	if err := render.HTML(&html, pb, opts); err != nil {
+		return fmt.Errorf("render playbook: %w", err)
 	}
-	return nil
+	if err := render.Markdown(&markdown, pb, opts); err != nil {
+		return fmt.Errorf("render playbook: %w", err)
+	}
+	if err := replaceFile(filepath.Join(d.dir, "playbook.html"), html.Bytes()); err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(d.dir, "playbook.md"), markdown.Bytes())
 }
 
 // examine lets the doctor look.
@@ -324,7 +319,7 @@ func (d *demo) exercise(ctx context.Context, pb *playbook.Playbook, scenario str
 	}
 	d.step("Practise", title)
 	now := d.app.Clock.Now()
-	c, err := d.app.clear(d.ws, scenario, demoEnvironment, exercise.Automatic, exercise.CompileOptions{
+	c, err := d.app.clear(ctx, d.ws, scenario, demoEnvironment, exercise.Automatic, exercise.CompileOptions{
 		ID: newExerciseID(now), Runner: runnerName(d.app), Now: now,
 	})
 	if err != nil {
