@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 		if err := sweepFirst(ctx, app, dir); err != nil {
 			return err
 		}
+	}
+	if modes := []exercise.Mode{exercise.Guided, exercise.Assisted, exercise.Automatic}; !slices.Contains(modes, exercise.Mode(o.Mode)) {
+		return Exitf(Usage, "there is no mode %q (there are: guided, assisted, automatic)", o.Mode)
 	}
 	now := app.Clock.Now()
 	c, err := app.clear(ctx, w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
