@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,39 +56,50 @@ func (p *plainProgress) show(v exercise.View) {
 		p.steps = map[string]string{}
 		p.out.Line("Exercise %s: %s in %s, %s", v.ID, v.Title, v.Environment, v.Mode)
 	}
+	var lines []progressText
+	for _, step := range v.Steps {
+		if step.State != p.steps[step.ID] && step.State != "not reached" {
+			lines = append(lines, stepLine(step))
+		}
+		p.steps[step.ID] = step.State
+	}
+	for ; p.edges < len(v.Edges); p.edges++ {
+		e := v.Edges[p.edges]
+		lines = append(lines, progressText{e.At, e.Target + " is " + string(e.Kind)})
+	}
 	for ; p.marks < len(v.Marks); p.marks++ {
 		m := v.Marks[p.marks]
 		text := string(m.Phase)
 		if m.Phase == exercise.Faulted && v.Fault.Confirmed != "" {
 			text += ": " + v.Fault.Confirmed
 		}
-		p.line(m.At, text)
+		lines = append(lines, progressText{m.At, text})
 	}
-	for ; p.edges < len(v.Edges); p.edges++ {
-		e := v.Edges[p.edges]
-		p.line(e.At, e.Target+" is "+string(e.Kind))
-	}
-	for _, s := range v.Steps {
-		if s.State != p.steps[s.ID] && s.State != "not reached" {
-			text := fmt.Sprintf("step %s %s", s.ID, s.State)
-			if s.Choice != "" {
-				text += ": " + s.Choice
-			}
-			if s.Why != "" && s.State != exercise.StepDone && s.State != exercise.StepRunning {
-				text += " (" + s.Why + ")"
-			}
-			at := s.EndMS
-			if s.State == exercise.StepRunning {
-				at = s.StartMS
-			}
-			p.line(time.Duration(at*float64(time.Millisecond)), text)
-		}
-		p.steps[s.ID] = s.State
+	slices.SortStableFunc(lines, func(a, b progressText) int { return cmp.Compare(a.at, b.at) })
+	for _, l := range lines {
+		p.out.Line("%8.1fs  %s", l.at.Seconds(), l.text)
 	}
 }
 
-func (p *plainProgress) line(at time.Duration, text string) {
-	p.out.Line("%8.1fs  %s", at.Seconds(), text)
+// progressText is one line of the plain progress.
+type progressText struct {
+	at   time.Duration
+	text string
+}
+
+func stepLine(s exercise.StepResult) progressText {
+	text := fmt.Sprintf("step %s %s", s.ID, s.State)
+	if s.Choice != "" {
+		text += ": " + s.Choice
+	}
+	if s.Why != "" && s.State != exercise.StepDone && s.State != exercise.StepRunning {
+		text += " (" + s.Why + ")"
+	}
+	at := s.EndMS
+	if s.State == exercise.StepRunning {
+		at = s.StartMS
+	}
+	return progressText{time.Duration(at * float64(time.Millisecond)), text}
 }
 
 // liveProgress redraws a few lines in place.
