@@ -20,7 +20,7 @@ func newDemoUp(app *App) *cobra.Command {
 	var o demoDirOptions
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Start the Bookstore with its playbook in a directory, to try every command by hand",
+		Short: "Start the Bookstore and its playbook, to try every command by hand",
 		Long: `Start the Bookstore on this machine: its API, its database and its CDN, each a process that listens on 127.0.0.1
 only, and its playbook, with the environment staging. It returns once the shop is healthy; the processes go on until
 ` + "`belay demo down`" + `. Calling it again starts what is not running.`,
