@@ -76,7 +76,7 @@ func (app *App) doctorDeps(w *Workspace) (check.Deps, error) {
 		State:   w.State(),
 		Clock:   app.Clock,
 		Records: func(ctx context.Context) ([]evidence.Record, error) { return w.Records(ctx, evidence.Filter{}) },
-		Held:    func(context.Context) ([]string, error) { return heldFaults() },
+		Held:    func(ctx context.Context) ([]string, error) { return heldFaults(ctx, w) },
 	}, nil
 }
 

@@ -76,7 +76,7 @@ func (app *App) clear(ctx context.Context, w *Workspace, scenario, environment s
 	if err != nil {
 		return Cleared{}, err
 	}
-	return app.clearWith(report, w, scenario, environment, mode, opts)
+	return app.clearWith(ctx, report, w, scenario, environment, mode, opts)
 }
 
 // examine lets the doctor look at the environment.
@@ -97,7 +97,7 @@ func (app *App) examine(ctx context.Context, w *Workspace, environment string) (
 }
 
 // clearWith plans an exercise and asks the guard. The refusals are an *exercise.Refused.
-func (app *App) clearWith(report *doctor.Report, w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
+func (app *App) clearWith(ctx context.Context, report *doctor.Report, w *Workspace, scenario, environment string, mode exercise.Mode, opts exercise.CompileOptions) (Cleared, error) {
 	pb, err := w.Playbook()
 	if err != nil {
 		return Cleared{}, err
@@ -124,7 +124,7 @@ func (app *App) clearWith(report *doctor.Report, w *Workspace, scenario, environ
 	if c.Running, err = local.Running(w.Dir, environment); err != nil {
 		return Cleared{}, err
 	}
-	if c.Held, err = heldFaults(); err != nil {
+	if c.Held, err = heldFaults(ctx, w); err != nil {
 		return Cleared{}, err
 	}
 	permit, refusals := exercise.Guard(c)
@@ -134,20 +134,34 @@ func (app *App) clearWith(report *doctor.Report, w *Workspace, scenario, environ
 	return Cleared{plan, permit}, nil
 }
 
-// heldFaults names the faults that are held on this machine.
-func heldFaults() ([]string, error) {
+// heldFaults names the faults that are held on this machine and concern the workspace: those of its own exercises, and those
+// that belong to no exercise. Another workspace's exercise is its own business.
+func heldFaults(ctx context.Context, w *Workspace) ([]string, error) {
 	dir, err := hold.DefaultDir()
 	if err != nil {
 		return nil, err
 	}
 	all, err := hold.List(dir)
+	if err != nil {
+		return nil, err
+	}
 	var held []string
 	for _, s := range all {
-		if s.State == fault.Held || s.State == fault.Armed {
-			held = append(held, s.ID+" ("+s.Target+")")
+		if s.State != fault.Held && s.State != fault.Armed {
+			continue
 		}
+		if s.Exercise != "" {
+			own, err := w.Records(ctx, evidence.Filter{Kinds: []string{evidence.KindStarted}, Subject: s.Exercise})
+			if err != nil {
+				return nil, err
+			}
+			if len(own) == 0 {
+				continue
+			}
+		}
+		held = append(held, s.ID+" ("+s.Target+")")
 	}
-	return held, err
+	return held, nil
 }
 
 // refusedError gives a guard's refusal its exit code and a way on.
