@@ -56,16 +56,21 @@ func (p *plainProgress) show(v exercise.View) {
 		p.steps = map[string]string{}
 		p.out.Line("Exercise %s: %s in %s, %s", v.ID, v.Title, v.Environment, v.Mode)
 	}
-	var lines []progressText
-	for _, step := range v.Steps {
-		if step.State != p.steps[step.ID] && step.State != "not reached" {
-			lines = append(lines, stepLine(step))
-		}
-		p.steps[step.ID] = step.State
-	}
+	// At the same moment: what a probe saw, the step that ended, the phase that began, the step that began.
+	var lines, begun []progressText
 	for ; p.edges < len(v.Edges); p.edges++ {
 		e := v.Edges[p.edges]
 		lines = append(lines, progressText{e.At, e.Target + " is " + string(e.Kind)})
+	}
+	for _, step := range v.Steps {
+		switch {
+		case step.State == p.steps[step.ID] || step.State == "not reached":
+		case step.State == exercise.StepRunning:
+			begun = append(begun, stepLine(step))
+		default:
+			lines = append(lines, stepLine(step))
+		}
+		p.steps[step.ID] = step.State
 	}
 	for ; p.marks < len(v.Marks); p.marks++ {
 		m := v.Marks[p.marks]
@@ -75,7 +80,10 @@ func (p *plainProgress) show(v exercise.View) {
 		}
 		lines = append(lines, progressText{m.At, text})
 	}
-	slices.SortStableFunc(lines, func(a, b progressText) int { return cmp.Compare(a.at, b.at) })
+	lines = append(lines, begun...)
+	slices.SortStableFunc(lines, func(a, b progressText) int {
+		return cmp.Compare(a.at.Truncate(time.Millisecond), b.at.Truncate(time.Millisecond))
+	})
 	for _, l := range lines {
 		p.out.Line("%8.1fs  %s", l.at.Seconds(), l.text)
 	}
