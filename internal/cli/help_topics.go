@@ -47,6 +47,7 @@ invalid playbook come before them, one a line: file:line:col: path: what is wron
 const environmentPage = `Environment variables.
 
   BELAY_STATE_DIR   where held faults keep their undo records (see "belay help files")
+  BELAY_AS          who you are, where --as is not given; then USER, LOGNAME
   NO_COLOR          any value: no colour
   CLICOLOR          0: no colour
   CLICOLOR_FORCE    any value but 0: colour, also in a pipe

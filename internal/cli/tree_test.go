@@ -93,8 +93,9 @@ func TestEveryCommandHasAScript(t *testing.T) {
 // docs/reference/cli.md is the help of every command, word for word.
 func TestReference(t *testing.T) {
 	// Some defaults are the user's name; the reference is nobody's.
-	t.Setenv("USER", "")
-	t.Setenv("LOGNAME", "")
+	for _, name := range []string{"BELAY_AS", "USER", "LOGNAME"} {
+		t.Setenv(name, "")
+	}
 	var b bytes.Buffer
 	b.WriteString("# Commands\n\nThe help of every command, as `belay COMMAND --help` prints it. Made by `make generate`.\n")
 	walk(cli.NewRoot(), func(cmd *cobra.Command) {

@@ -44,12 +44,11 @@ func (w *Workspace) Playbook() (*playbook.Playbook, error) {
 	if w.playbook != nil {
 		return w.playbook, nil
 	}
-	if err := w.hasPlaybook(); err != nil {
-		return nil, err
-	}
 	// os.Root: a scenario that is a symbolic link out of the directory is not followed.
 	root, err := os.OpenRoot(w.Dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Hint(Exitf(Usage, "there is no directory %s", w.Dir), "--dir names the directory that holds belay.yaml")
+	} else if err != nil {
 		return nil, fmt.Errorf("open playbook: %w", err)
 	}
 	defer root.Close()
@@ -59,16 +58,6 @@ func (w *Workspace) Playbook() (*playbook.Playbook, error) {
 	}
 	w.playbook = pb
 	return pb, nil
-}
-
-// hasPlaybook gives a directory without a playbook an error that says how to get one.
-func (w *Workspace) hasPlaybook() error {
-	_, err := os.Stat(filepath.Join(w.Dir, "belay.yaml"))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil // found, or the loader says what is wrong with it
-	}
-	return Hint(Exitf(Usage, "no playbook in %s", w.Dir),
-		"`belay init` writes one; --dir names the directory that holds belay.yaml")
 }
 
 // Ledger opens the ledger, once, and makes it when it is not there.
