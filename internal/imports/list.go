@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"strings"
 )
 
@@ -50,13 +49,4 @@ func list(dir string) ([]Package, error) {
 		}
 		pkgs = append(pkgs, p)
 	}
-}
-
-// files are the package's own Go files, tests left out.
-func (p Package) files() []string {
-	var paths []string
-	for _, name := range p.GoFiles {
-		paths = append(paths, filepath.Join(p.Dir, name))
-	}
-	return paths
 }
