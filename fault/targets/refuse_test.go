@@ -37,7 +37,10 @@ func TestRefusals(t *testing.T) {
 	if err := os.Mkdir(in("closed"), 0o500); err != nil {
 		t.Fatal(err)
 	}
-	home, _ := os.UserHomeDir()
+	if err := os.Mkdir(in("home"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", in("home"))
 	dead := exec.Command("true")
 	_ = dead.Run()
 
@@ -58,9 +61,10 @@ func TestRefusals(t *testing.T) {
 		{file("lost", in("link")), "is a symbolic link to " + in("file") + ": name the file itself"},
 		{file("lost", []string{}), "fault file: lost: give one to 64 paths"},
 		{file("lost", []string{dir, in("file")}), "are one inside the other"},
-		{file("lost", home), "too near the root|is or holds the home directory"},
+		{file("lost", in("home")), "is or holds the home directory"},
+		{file("lost", dir), "is or holds the home directory"},
 		{file("lost", "/dev/null"), "is neither a file nor a directory nor a socket"},
-		{file("corrupt", dir), "is not a regular file"},
+		{file("corrupt", in("closed")), "is not a regular file"},
 		{file("corrupt", in("link")), "is a symbolic link"},
 		{file("corrupt", in("twin")), "has 2 names (hard links): the others would be corrupted too"},
 		{file("corrupt", in("file")), "has only 10 bytes"},
@@ -88,19 +92,10 @@ func TestRefusals(t *testing.T) {
 		if err == nil {
 			_, err = target.Plan(t.Context(), "f1")
 		}
-		if err == nil || !containsAny(err.Error(), c.want) {
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.spec, err, c.want)
 		}
 	}
-}
-
-func containsAny(text, wants string) bool {
-	for _, w := range strings.Split(wants, "|") {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // TestOthersProcesses holds as root and as anybody else.
