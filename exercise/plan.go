@@ -53,8 +53,8 @@ type Plan struct {
 	TimeBox time.Duration `json:"time_box_ns"`
 	// Grace is how long after the fault the service may still look healthy.
 	Grace      time.Duration `json:"grace_ns"`
-	RTO        time.Duration `json:"rto_ns"`
-	RPO        time.Duration `json:"rpo_ns"`
+	RTO        time.Duration `json:"rto_ns,string"`
+	RPO        time.Duration `json:"rpo_ns,string"`
 	RecoversBy string        `json:"recovers_by"`
 
 	// Closure and Substance are digests of the playbook; Parts are the closure's, part by part.

@@ -1,0 +1,111 @@
+package exercise
+
+import (
+	"slices"
+	"time"
+
+	"github.com/belay-dr/belay/fault"
+)
+
+// edge notes a change of a probe's target.
+func (m *machine) edge(e Event) bool {
+	i := slices.IndexFunc(m.Targets, func(t Target) bool { return t.Name == e.Target })
+	if i < 0 {
+		return false
+	}
+	t := &m.Targets[i]
+	late := t.State != "" && e.At < t.At
+	if late || t.State == e.Kind || (t.State == Steady && e.Kind == Up) {
+		return false
+	}
+	t.State, t.At = e.Kind, e.At
+	if e.Kind == Down {
+		t.Downs++
+	}
+	m.Edges = append(m.Edges, Edge{e.At, e.Target, e.Kind})
+	if m.Ending || !t.Primary {
+		return true
+	}
+	switch {
+	case e.Kind == Down && m.Phase == Faulted:
+		m.detect()
+	case e.Kind == Steady && m.Procedure == "":
+		m.settled()
+	}
+	return true
+}
+
+// settled goes on when a procedure has ended and the service must be steady first.
+func (m *machine) settled() {
+	if !m.steady() {
+		return
+	}
+	switch m.Phase {
+	case Testing:
+		m.stable()
+	case Resuming:
+		m.measure()
+	}
+}
+
+// stable is reached when the tests have passed and the service has answered for a whole window.
+func (m *machine) stable() {
+	m.enter(Stable)
+	if m.Fault.Released {
+		m.begin(Resume)
+		return
+	}
+	m.release()
+}
+
+// faultEnded takes the news that the fault ended by itself. Before the recovery this spoils the exercise.
+func (m *machine) faultEnded(e Event) bool {
+	if !m.Fault.Confirmed || m.Fault.Released || m.Fault.Ended || e.Fault == nil {
+		return false
+	}
+	status := *e.Fault
+	m.Fault.Status, m.Fault.Ended = &status, true
+	if status.State == fault.Failed {
+		m.Fault.Error = "the fault was not reverted: " + status.Error
+	}
+	if status.Class == fault.OneShot || m.Ending || m.reached(Stable) {
+		return true
+	}
+	_, acted := m.firstAction()
+	if acted && status.State == fault.Superseded {
+		return true // the recovery had already put something else in its place: nothing was taken back
+	}
+	if m.down() || !acted {
+		m.broken("the fault was lost before the recovery (" + status.Cause + ")")
+	}
+	return true
+}
+
+// remark takes a note or a deviation, once.
+func (m *machine) remark(list *[]Remark, e Event) bool {
+	r := Remark{At: e.At, By: e.By, Text: e.Text}
+	if e.ID == "" {
+		if slices.Contains(*list, r) {
+			return false
+		}
+	} else {
+		i, seen := slices.BinarySearch(m.Seen, e.ID)
+		if seen {
+			return false
+		}
+		m.Seen = slices.Insert(m.Seen, i, e.ID)
+	}
+	*list = append(*list, r)
+	return true
+}
+
+// firstAction returns when the first step of the recovery that changes something began.
+func (s *State) firstAction() (time.Duration, bool) {
+	for i, n := range s.Plan.Nodes {
+		changes := n.Kind == NodeManual || n.Kind == NodeRun
+		if n.Procedure == Recovery && changes && s.Steps[i].Acted > 0 && s.Steps[i].State != StepSkipped {
+			return s.Steps[i].Acted, true
+		}
+	}
+	return 0, false
+}
