@@ -100,7 +100,7 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 
 // stage connects an exercise to the people who watch it and answer it. Call the function it returns at the end.
 func (app *App) stage(opts *local.Options, o exerciseOptions, mode exercise.Mode, note string) (func(), error) {
-	inputs := make(chan local.Input)
+	inputs := make(chan local.Input, 1)
 	out := app.Out()
 	if o.JSON {
 		out = app.Err()
@@ -112,7 +112,7 @@ func (app *App) stage(opts *local.Options, o exerciseOptions, mode exercise.Mode
 	p := newPrompt(app.Interactive, inputs, out)
 	people := mode != exercise.Automatic
 	if note != "" {
-		go func() { inputs <- local.Input{Kind: local.SayNote, Text: note} }()
+		inputs <- local.Input{Kind: local.SayNote, Text: note} // there is room for it
 	}
 	if people {
 		go p.read(app.Stdin)
