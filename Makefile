@@ -43,7 +43,7 @@ vet: ## go vet for Linux and macOS
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 
 .PHONY: lint
-lint: ## staticcheck and the format (docs/decisions/0002 says why these)
+lint: ## staticcheck and the format (docs/decisions/0007 says why these)
 	$(LINT) staticcheck ./...
 	@unformatted=$$($(LINT) gofumpt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi

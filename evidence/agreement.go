@@ -80,8 +80,10 @@ func (a Agreement) Draft(kind string, keys []string) (Draft, error) {
 	if err != nil {
 		return Draft{}, fmt.Errorf("write %s: %w", kind, err)
 	}
-	return Draft{Kind: kind, Subject: a.Person, Grade: a.Grade(kind, keys), Actor: a.Person,
-		Digests: map[string]string{"substance": a.Substance}, Payload: payload}, nil
+	return Draft{
+		Kind: kind, Subject: a.Person, Grade: a.Grade(kind, keys), Actor: a.Person,
+		Digests: map[string]string{"substance": a.Substance}, Payload: payload,
+	}, nil
 }
 
 // lines writes "key: value" lines. A value with a line break or a control character is quoted, so that no value can

@@ -268,8 +268,10 @@ func TestMessageIsUnambiguous(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.StringOf(rapid.SampledFrom([]rune("ab:\n\r \"\\é")))
 		draw := func(name string) evidence.Agreement {
-			return evidence.Agreement{Application: "x", Person: text.Draw(rt, name+" person"), Role: text.Draw(rt, name+" role"),
-				Substance: text.Draw(rt, name+" substance"), Text: text.Draw(rt, name+" text"), Answers: text.Draw(rt, name+" answers")}
+			return evidence.Agreement{
+				Application: "x", Person: text.Draw(rt, name+" person"), Role: text.Draw(rt, name+" role"),
+				Substance: text.Draw(rt, name+" substance"), Text: text.Draw(rt, name+" text"), Answers: text.Draw(rt, name+" answers"),
+			}
 		}
 		a, b := draw("a"), draw("b")
 		same := a.Person == b.Person && a.Role == b.Role && a.Substance == b.Substance && a.Text == b.Text && a.Answers == b.Answers

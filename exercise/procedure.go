@@ -255,8 +255,10 @@ func (m *machine) unknown(i int, c Command) {
 		m.give(n.ID, st.Attempt, Command{Kind: DoIf, Step: &filled})
 	case m.Plan.Mode == Automatic:
 		st.Ended = m.Now
-		m.stop(Event{Kind: Stopped, At: m.Now, By: "belay",
-			Text: "nobody knows whether step " + n.ID + " was carried out, and it may not simply be repeated"})
+		m.stop(Event{
+			Kind: Stopped, At: m.Now, By: "belay",
+			Text: "nobody knows whether step " + n.ID + " was carried out, and it may not simply be repeated",
+		})
 	default:
 		m.giveStep(i, DoSettle)
 	}

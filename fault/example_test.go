@@ -26,8 +26,10 @@ func (r readOnly) Plan(context.Context, string) (fault.Plan, error) {
 		return fault.Plan{}, err
 	}
 	undo, err := json.Marshal(readOnlyUndo{r.path, st.Mode().Perm()})
-	return fault.Plan{Target: "make " + r.path + " read-only", Class: fault.Restore, Fidelity: fault.Host,
-		Changes: []string{"take the right to write " + r.path + " away"}, Touches: []string{r.path}, Undo: undo}, err
+	return fault.Plan{
+		Target: "make " + r.path + " read-only", Class: fault.Restore, Fidelity: fault.Host,
+		Changes: []string{"take the right to write " + r.path + " away"}, Touches: []string{r.path}, Undo: undo,
+	}, err
 }
 
 func (r readOnly) Inject(_ context.Context, _ json.RawMessage, _ fault.Save) error {

@@ -125,15 +125,21 @@ func TestLoss(t *testing.T) {
 		want    LossReport
 	}{
 		"nothing lost, across an outage": {
-			append(acked(1, 5), acked(9, 10)...), []int64{1, 2, 3, 4, 5, 9, 10}, down,
+			append(acked(1, 5), acked(9, 10)...),
+			[]int64{1, 2, 3, 4, 5, 9, 10},
+			down,
 			LossReport{Acked: 7, Resolution: 1100 * ms},
 		},
 		"a lost tail": {
-			append(acked(1, 5), acked(9, 10)...), []int64{1, 2, 9, 10}, down,
+			append(acked(1, 5), acked(9, 10)...),
+			[]int64{1, 2, 9, 10},
+			down,
 			LossReport{Rows: 3, Tail: 3, Lost: []int64{3, 4, 5}, Acked: 7, Resolution: 1100 * ms, Span: Bounds{Lower: 1900 * ms, Upper: 3400 * ms}},
 		},
 		"a hole before a survivor": {
-			acked(1, 5), []int64{1, 3, 4, 5}, down,
+			acked(1, 5),
+			[]int64{1, 3, 4, 5},
+			down,
 			LossReport{Rows: 1, Holes: 1, Lost: []int64{2}, Acked: 5, Resolution: 1100 * ms, Span: Bounds{Upper: 4400 * ms}},
 		},
 		"no survivor before the loss": {
@@ -141,16 +147,21 @@ func TestLoss(t *testing.T) {
 			LossReport{Rows: 3, Tail: 3, Lost: []int64{1, 2, 3}, Acked: 3, Resolution: 2400 * ms, Span: Bounds{Lower: 1900 * ms, Censored: true}},
 		},
 		"lost without an outage": {
-			acked(1, 5), []int64{1, 4, 5}, OutageReport{},
+			acked(1, 5),
+			[]int64{1, 4, 5},
+			OutageReport{},
 			LossReport{Rows: 2, Holes: 2, Lost: []int64{2, 3}, Acked: 5, Resolution: 1100 * ms, Span: Bounds{Lower: 900 * ms, Upper: 3100 * ms}},
 		},
 		"unknown, phantom, foreign, duplicate, reordered": {
 			append(acked(1, 3), at(4, WriteUnknown), at(5, WriteUnknown), at(6, WriteFailed), at(7, WriteIntent)),
-			[]int64{1, 3, 2, 3, 4, 6, 99}, OutageReport{},
+			[]int64{1, 3, 2, 3, 4, 6, 99},
+			OutageReport{},
 			LossReport{Acked: 3, Failed: 1, Unknown: 3, UnknownKept: 1, Phantoms: 1, Foreign: 1, Duplicates: 1, Reordered: 1, Resolution: 1100 * ms},
 		},
 		"a write lost after the service was first down": {
-			append(acked(1, 5), acked(7, 7)...), []int64{1, 2, 3}, down,
+			append(acked(1, 5), acked(7, 7)...),
+			[]int64{1, 2, 3},
+			down,
 			LossReport{Rows: 3, Tail: 3, Lost: []int64{4, 5, 7}, Acked: 6, Resolution: 1100 * ms, Span: Bounds{Lower: 2900 * ms, Upper: 4100 * ms}},
 		},
 	} {

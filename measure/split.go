@@ -89,8 +89,12 @@ type namedPart struct {
 
 func (s Split) parts() []namedPart {
 	return []namedPart{
-		{"detect", s.Detect}, {"declare", s.Declare}, {"decide", s.Decide},
-		{"execute", s.Execute}, {"verify", s.Verify}, {"stabilise", s.Stabilise},
+		{"detect", s.Detect},
+		{"declare", s.Declare},
+		{"decide", s.Decide},
+		{"execute", s.Execute},
+		{"verify", s.Verify},
+		{"stabilise", s.Stabilise},
 	}
 }
 

@@ -23,23 +23,28 @@ func TestSplit(t *testing.T) {
 	}{
 		"by the procedure": {
 			Instants{Fault: sec(0), FirstFail: sec(1), Detected: sec(2), Declared: sec(4), FirstStep: sec(5), ProcedureEnd: sec(15), FirstOK: sec(16), Stable: sec(19)},
-			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(10), Verify: sec(1), Stabilise: sec(3)}, "execute",
+			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(10), Verify: sec(1), Stabilise: sec(3)},
+			"execute",
 		},
 		"it answers before the last step": {
 			Instants{FirstFail: sec(1), Detected: sec(2), Declared: sec(4), FirstStep: sec(5), ProcedureEnd: sec(15), FirstOK: sec(9), Stable: sec(19)},
-			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(4), Verify: sec(6), Stabilise: sec(4)}, "verify",
+			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(4), Verify: sec(6), Stabilise: sec(4)},
+			"verify",
 		},
 		"stable before the last step": {
 			Instants{FirstFail: sec(1), Detected: sec(2), Declared: sec(4), FirstStep: sec(5), ProcedureEnd: sec(30), FirstOK: sec(9), Stable: sec(19)},
-			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(4), Verify: sec(21), Stabilise: sec(0)}, "verify",
+			Split{Detect: sec(1), Declare: sec(2), Decide: sec(1), Execute: sec(4), Verify: sec(21), Stabilise: sec(0)},
+			"verify",
 		},
 		"the platform did it": {
 			Instants{FirstFail: sec(1), Detected: sec(2), FirstOK: sec(9), Stable: sec(19)},
-			Split{Detect: sec(1), Stabilise: sec(10)}, "stabilise",
+			Split{Detect: sec(1), Stabilise: sec(10)},
+			"stabilise",
 		},
 		"announced: declared before the first failure": {
 			Instants{Fault: sec(0), FirstFail: sec(3), Detected: sec(1), Declared: sec(2), FirstStep: sec(4), ProcedureEnd: sec(5)},
-			Split{Detect: sec(0), Declare: sec(0), Decide: sec(1)}, "decide",
+			Split{Detect: sec(0), Declare: sec(0), Decide: sec(1)},
+			"decide",
 		},
 		"no failure was seen":  {Instants{Fault: sec(2), Detected: sec(5)}, Split{Detect: sec(3)}, "detect"},
 		"nothing is known yet": {Instants{}, Split{}, ""},
@@ -123,8 +128,10 @@ func TestRatios(t *testing.T) {
 	}
 	got := Ratios(samples, 4*ms, 4*ms)
 	want := []Ratio{
-		{From: 0, Until: 4 * ms, OK: 4, Total: 4}, {From: 4 * ms, Until: 8 * ms, OK: 4, Total: 4},
-		{From: 8 * ms, Until: 12 * ms, OK: 0, Total: 3}, {From: 12 * ms, Until: 16 * ms, OK: 4, Total: 4},
+		{From: 0, Until: 4 * ms, OK: 4, Total: 4},
+		{From: 4 * ms, Until: 8 * ms, OK: 4, Total: 4},
+		{From: 8 * ms, Until: 12 * ms, OK: 0, Total: 3},
+		{From: 12 * ms, Until: 16 * ms, OK: 4, Total: 4},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

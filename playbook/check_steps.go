@@ -40,8 +40,16 @@ func (s Step) Kinds() []string {
 		key string
 		set bool
 	}{
-		{"manual", s.Manual != ""}, {"use", s.Use != ""}, {"run", s.Run != nil}, {"shell", s.Shell != ""}, {"check", s.Check != nil},
-		{"ask", s.Ask != ""}, {"approve", s.Approve != ""}, {"wait", s.Wait != 0}, {"notify", s.Notify != ""}, {"call", s.Call != ""},
+		{"manual", s.Manual != ""},
+		{"use", s.Use != ""},
+		{"run", s.Run != nil},
+		{"shell", s.Shell != ""},
+		{"check", s.Check != nil},
+		{"ask", s.Ask != ""},
+		{"approve", s.Approve != ""},
+		{"wait", s.Wait != 0},
+		{"notify", s.Notify != ""},
+		{"call", s.Call != ""},
 	} {
 		if k.set {
 			out = append(out, k.key)

@@ -161,9 +161,24 @@ func durationHint(text string, err error) string {
 		return fmt.Sprintf("did you mean %q?", text+"h")
 	}
 	for _, long := range []struct{ word, unit string }{
-		{"milliseconds", "ms"}, {"millisecond", "ms"}, {"seconds", "s"}, {"second", "s"}, {"secs", "s"}, {"sec", "s"},
-		{"minutes", "m"}, {"minute", "m"}, {"mins", "m"}, {"min", "m"}, {"hours", "h"}, {"hour", "h"}, {"hrs", "h"}, {"hr", "h"},
-		{"days", "d"}, {"day", "d"}, {"weeks", "w"}, {"week", "w"},
+		{"milliseconds", "ms"},
+		{"millisecond", "ms"},
+		{"seconds", "s"},
+		{"second", "s"},
+		{"secs", "s"},
+		{"sec", "s"},
+		{"minutes", "m"},
+		{"minute", "m"},
+		{"mins", "m"},
+		{"min", "m"},
+		{"hours", "h"},
+		{"hour", "h"},
+		{"hrs", "h"},
+		{"hr", "h"},
+		{"days", "d"},
+		{"day", "d"},
+		{"weeks", "w"},
+		{"week", "w"},
 	} {
 		compact = strings.ReplaceAll(compact, long.word, long.unit)
 	}

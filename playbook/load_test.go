@@ -226,28 +226,46 @@ func TestRefusedFiles(t *testing.T) {
 		change func(fstest.MapFS)
 		want   string
 	}{
-		"10 MB": {func(m fstest.MapFS) { m["belay.yaml"].Data = bytes.Repeat([]byte("a: b # text\n"), 900_000) },
-			"belay.yaml:1:1: the file is larger than 1 MiB (keep logs and other data out of the playbook)"},
-		"bomb": {func(m fstest.MapFS) { m["belay.yaml"].Data = []byte(bomb) },
-			"belay.yaml:5:40: the file stands for more than 50000 values (use fewer aliases)"},
-		"missing": {func(m fstest.MapFS) { delete(m, "belay.yaml") },
-			`belay.yaml:1:1: there is no such file ("belay init" writes one)`},
-		"directory": {func(m fstest.MapFS) { m["belay.yaml"].Mode |= fs.ModeDir },
-			"belay.yaml:1:1: is not a regular file"},
-		"pipe": {func(m fstest.MapFS) { m["belay.yaml"].Mode = fs.ModeNamedPipe },
-			"belay.yaml:1:1: is not a regular file"},
-		"absolute link": {func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("/etc/passwd") },
-			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory"},
-		"link upwards": {func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("../../secret.yaml") },
-			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory"},
+		"10 MB": {
+			func(m fstest.MapFS) { m["belay.yaml"].Data = bytes.Repeat([]byte("a: b # text\n"), 900_000) },
+			"belay.yaml:1:1: the file is larger than 1 MiB (keep logs and other data out of the playbook)",
+		},
+		"bomb": {
+			func(m fstest.MapFS) { m["belay.yaml"].Data = []byte(bomb) },
+			"belay.yaml:5:40: the file stands for more than 50000 values (use fewer aliases)",
+		},
+		"missing": {
+			func(m fstest.MapFS) { delete(m, "belay.yaml") },
+			`belay.yaml:1:1: there is no such file ("belay init" writes one)`,
+		},
+		"directory": {
+			func(m fstest.MapFS) { m["belay.yaml"].Mode |= fs.ModeDir },
+			"belay.yaml:1:1: is not a regular file",
+		},
+		"pipe": {
+			func(m fstest.MapFS) { m["belay.yaml"].Mode = fs.ModeNamedPipe },
+			"belay.yaml:1:1: is not a regular file",
+		},
+		"absolute link": {
+			func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("/etc/passwd") },
+			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory",
+		},
+		"link upwards": {
+			func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("../../secret.yaml") },
+			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory",
+		},
 		"link through a linked directory": {func(m fstest.MapFS) {
 			m["scenarios/database-failure.yaml"] = link("../away/hosts.yaml")
 			m["away"] = link("/etc")
 		}, "scenarios/database-failure.yaml:1:1: is a symbolic link that leads out of the playbook's directory"},
-		"link to itself": {func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("database-failure.yaml") },
-			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads nowhere"},
-		"wrong ending": {func(m fstest.MapFS) { m["scenarios/other.yml"] = &fstest.MapFile{} },
-			`scenarios/other.yml:1:1: the name of a scenario's file ends with .yaml (rename it to "other.yaml")`},
+		"link to itself": {
+			func(m fstest.MapFS) { m["scenarios/database-failure.yaml"] = link("database-failure.yaml") },
+			"scenarios/database-failure.yaml:1:1: is a symbolic link that leads nowhere",
+		},
+		"wrong ending": {
+			func(m fstest.MapFS) { m["scenarios/other.yml"] = &fstest.MapFile{} },
+			`scenarios/other.yml:1:1: the name of a scenario's file ends with .yaml (rename it to "other.yaml")`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := validFiles(t)

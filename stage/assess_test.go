@@ -38,9 +38,11 @@ func signerOf(t testing.TB, person string) ssh.Signer {
 func bookstore(t testing.TB) *playbook.Playbook {
 	t.Helper()
 	person := func(id string, roles ...playbook.Role) playbook.Row[playbook.Person] {
-		return playbook.Row[playbook.Person]{ID: id, Value: playbook.Person{Name: id, Roles: roles, Email: id + "@example.com",
+		return playbook.Row[playbook.Person]{ID: id, Value: playbook.Person{
+			Name: id, Roles: roles, Email: id + "@example.com",
 			Available: &calendar.Hours{Text: "on-call", OnCall: true}, Services: []string{"all"},
-			Keys: []string{evidence.AuthorizedKey(signerOf(t, id).PublicKey())}}}
+			Keys: []string{evidence.AuthorizedKey(signerOf(t, id).PublicKey())},
+		}}
 	}
 	service := func(id string, needs ...string) playbook.Row[playbook.Service] {
 		return playbook.Row[playbook.Service]{ID: id, Value: playbook.Service{
@@ -65,11 +67,15 @@ func bookstore(t testing.TB) *playbook.Playbook {
 			{ID: "production", Value: playbook.Environment{Kind: playbook.Production}},
 		},
 		Services: playbook.Table[playbook.Service]{service("api", "database"), service("database")},
-		People: playbook.Table[playbook.Person]{person("alice", playbook.Stakeholder), person("bob", playbook.Development, playbook.Testing),
-			person("christina", playbook.Operations)},
+		People: playbook.Table[playbook.Person]{
+			person("alice", playbook.Stakeholder), person("bob", playbook.Development, playbook.Testing),
+			person("christina", playbook.Operations),
+		},
 		Notifications: []playbook.Notification{{When: "always", Who: []string{"alice"}}},
-		Scenarios: playbook.Table[playbook.Scenario]{scenario("api-failure", playbook.DisasterRecovery, "api"),
-			scenario("database-failure", playbook.CriticalDependency, "database")},
+		Scenarios: playbook.Table[playbook.Scenario]{
+			scenario("api-failure", playbook.DisasterRecovery, "api"),
+			scenario("database-failure", playbook.CriticalDependency, "database"),
+		},
 	}
 }
 
@@ -131,11 +137,13 @@ func (l *ledger) exercise(at time.Time, scenario string, change func(*exercise.R
 		l.t.Fatal(err)
 	}
 	upper, span := 8400.0, 3000.0
-	r := exercise.Result{ID: fmt.Sprintf("E%d", len(l.records)), Application: "bookstore", Scenario: scenario, Environment: "staging",
+	r := exercise.Result{
+		ID: fmt.Sprintf("E%d", len(l.records)), Application: "bookstore", Scenario: scenario, Environment: "staging",
 		Mode: exercise.Guided, Started: at, Ended: at, Verdict: exercise.Pass, Objective: "met", Procedure: exercise.Followed,
 		Attribution: "procedure", OutageMS: exercise.Millis{Lower: 8100, Upper: &upper}, RTOMS: 12 * 3600_000, RPOMS: 24 * 3600_000,
 		Loss: &exercise.Loss{SpanMS: exercise.Millis{Upper: &span}}, Fault: exercise.FaultSeen{Fidelity: "process"},
-		Digests: map[string]string{"closure": parts.Digest()}, Parts: parts, Grade: "measured"}
+		Digests: map[string]string{"closure": parts.Digest()}, Parts: parts, Grade: "measured",
+	}
 	if change != nil {
 		change(&r)
 	}
@@ -237,14 +245,24 @@ func TestChanges(t *testing.T) {
 		"nothing": {func(*playbook.Playbook) {}, 1, nil},
 		"phone":   {func(pb *playbook.Playbook) { pb.People[0].Value.Phone = "555" }, 1, nil},
 		"note":    {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Recovery[0].Note = "Mind the step" }, 1, nil},
-		"severity": {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Severity = "major" }, 0,
-			[]string{"agreement: changed since bob (development), bob (testing), christina (operations) and alice (stakeholder) agreed on 2026-11-12: scenarios.api-failure.severity",
-				"seen: changed since alice, bob and christina agreed on 2026-11-12: scenarios.api-failure.severity"}},
-		"step": {func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Recovery[0].Manual = "Restart it twice" }, 0,
-			[]string{"agreed on 2026-11-12: scenarios.api-failure.recovery",
-				"failover-exercise: changed since the exercise of api-failure on 2026-11-13: scenarios.api-failure.recovery"}},
-		"another scenario's step": {func(pb *playbook.Playbook) { pb.Scenarios[1].Value.Recovery[0].Manual = "Wait" }, 0,
-			[]string{"agreed on 2026-11-12: scenarios.database-failure.recovery"}},
+		"severity": {
+			func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Severity = "major" }, 0,
+			[]string{
+				"agreement: changed since bob (development), bob (testing), christina (operations) and alice (stakeholder) agreed on 2026-11-12: scenarios.api-failure.severity",
+				"seen: changed since alice, bob and christina agreed on 2026-11-12: scenarios.api-failure.severity",
+			},
+		},
+		"step": {
+			func(pb *playbook.Playbook) { pb.Scenarios[0].Value.Recovery[0].Manual = "Restart it twice" }, 0,
+			[]string{
+				"agreed on 2026-11-12: scenarios.api-failure.recovery",
+				"failover-exercise: changed since the exercise of api-failure on 2026-11-13: scenarios.api-failure.recovery",
+			},
+		},
+		"another scenario's step": {
+			func(pb *playbook.Playbook) { pb.Scenarios[1].Value.Recovery[0].Manual = "Wait" }, 0,
+			[]string{"agreed on 2026-11-12: scenarios.database-failure.recovery"},
+		},
 		"a service more": {func(pb *playbook.Playbook) {
 			pb.Services = append(pb.Services, playbook.Row[playbook.Service]{ID: "cdn", Value: playbook.Service{Critical: playbook.Criticality{Level: playbook.Never}}})
 		}, 0, []string{"agreed on 2026-11-12: services.cdn"}},
@@ -305,8 +323,10 @@ func TestExerciseThatDoesNotCount(t *testing.T) {
 		state  stage.State
 		why    string
 	}{
-		"failed": {func(r *exercise.Result) { r.Verdict, r.Why = exercise.Fail, "deviated: the playbook needs an update" }, stage.Unmet,
-			"api-failure on 2026-11-21 was FAIL: deviated: the playbook needs an update"},
+		"failed": {
+			func(r *exercise.Result) { r.Verdict, r.Why = exercise.Fail, "deviated: the playbook needs an update" }, stage.Unmet,
+			"api-failure on 2026-11-21 was FAIL: deviated: the playbook needs an update",
+		},
 		"invalid":             {func(r *exercise.Result) { r.Verdict = exercise.Invalid }, stage.Unmet, "was INVALID"},
 		"tabletop":            {func(r *exercise.Result) { r.Mode = exercise.Tabletop }, stage.Unmet, "no exercise of api-failure"},
 		"only claimed":        {func(r *exercise.Result) { r.Grade = "claimed" }, stage.Unmet, "passed, but its numbers are only claimed"},

@@ -16,11 +16,15 @@ const notRecorded = "this version of Belay cannot record it yet"
 func (a *assessor) stage2() []Criterion {
 	production := false
 	return []Criterion{
-		a.eachCritical(Criterion{ID: "critical-dependency-exercises", Stage: 2,
-			Title: "Each critical dependency has failed in a non-production exercise"},
+		a.eachCritical(Criterion{
+			ID: "critical-dependency-exercises", Stage: 2,
+			Title: "Each critical dependency has failed in a non-production exercise",
+		},
 			want{modes: anyMode(), production: &production, fidelity: "network", age: a.policy.Exercise}, playbook.NonProduction, exercise.Guided),
-		{ID: "results-published", Stage: 2, State: Unmet, Title: "Results are published to the team and the stakeholders",
-			Why: "no results were recorded as published; " + notRecorded, Next: "send the exercise's results to the team and the stakeholders: belay exercise show ID"},
+		{
+			ID: "results-published", Stage: 2, State: Unmet, Title: "Results are published to the team and the stakeholders",
+			Why: "no results were recorded as published; " + notRecorded, Next: "send the exercise's results to the team and the stakeholders: belay exercise show ID",
+		},
 	}
 }
 
@@ -34,10 +38,14 @@ func (a *assessor) stage3() []Criterion {
 	}
 	return []Criterion{
 		a.cadence(),
-		{ID: "dashboards", Stage: 3, State: Unmet, Title: "Results are on a dashboard that shows resiliency over time",
-			Why: "no export of results was recorded; " + notRecorded, Next: "keep the output of belay exercise list --json where the team looks"},
-		{ID: "production-exercise", Stage: 3, State: held.state, Title: "At least one exercise has passed in production", fixed: true,
-			Evidence: appendProof(nil, held.proof), Why: held.why, Next: a.runCommand(first(scenarios), playbook.Production, exercise.Guided)},
+		{
+			ID: "dashboards", Stage: 3, State: Unmet, Title: "Results are on a dashboard that shows resiliency over time",
+			Why: "no export of results was recorded; " + notRecorded, Next: "keep the output of belay exercise list --json where the team looks",
+		},
+		{
+			ID: "production-exercise", Stage: 3, State: held.state, Title: "At least one exercise has passed in production", fixed: true,
+			Evidence: appendProof(nil, held.proof), Why: held.why, Next: a.runCommand(first(scenarios), playbook.Production, exercise.Guided),
+		},
 	}
 }
 
@@ -55,11 +63,15 @@ func (a *assessor) stage4() []Criterion {
 		}
 	}
 	return []Criterion{
-		{ID: "automated-non-production", Stage: 4, State: Unmet, Title: "Resiliency tests start by themselves in a non-production environment", fixed: true,
+		{
+			ID: "automated-non-production", Stage: 4, State: Unmet, Title: "Resiliency tests start by themselves in a non-production environment", fixed: true,
 			Why:  fmt.Sprintf("%s passed in automatic mode, but nothing shows that a machine started one; %s", count(automatic, "exercise"), notRecorded),
-			Next: a.runCommand(first(a.pb.Scenarios.IDs()), playbook.NonProduction, exercise.Automatic)},
-		{ID: "semi-automated-failover", Stage: 4, State: failover.state, Title: "Disaster recovery needs people only to confirm", fixed: true,
-			Evidence: appendProof(nil, failover.proof), Why: failover.why, Next: a.runCommand(first(scenarios), playbook.NonProduction, exercise.Assisted)},
+			Next: a.runCommand(first(a.pb.Scenarios.IDs()), playbook.NonProduction, exercise.Automatic),
+		},
+		{
+			ID: "semi-automated-failover", Stage: 4, State: failover.state, Title: "Disaster recovery needs people only to confirm", fixed: true,
+			Evidence: appendProof(nil, failover.proof), Why: failover.why, Next: a.runCommand(first(scenarios), playbook.NonProduction, exercise.Assisted),
+		},
 	}
 }
 
@@ -67,10 +79,14 @@ func (a *assessor) stage4() []Criterion {
 func (a *assessor) stage5() []Criterion {
 	production := true
 	return []Criterion{
-		{ID: "ci-integration", Stage: 5, State: Unmet, Title: "Resiliency tests run in the build", fixed: true,
-			Why: "no exercise is tied to a build; " + notRecorded, Next: "run belay exercise run in the build, in automatic mode"},
-		{ID: "build-fails", Stage: 5, State: Unmet, Title: "A resiliency failure has been seen to fail the build", fixed: true,
-			Why: "no build was recorded as failed by a resiliency test; " + notRecorded, Next: "let the build end with the exit code of belay exercise run"},
+		{
+			ID: "ci-integration", Stage: 5, State: Unmet, Title: "Resiliency tests run in the build", fixed: true,
+			Why: "no exercise is tied to a build; " + notRecorded, Next: "run belay exercise run in the build, in automatic mode",
+		},
+		{
+			ID: "build-fails", Stage: 5, State: Unmet, Title: "A resiliency failure has been seen to fail the build", fixed: true,
+			Why: "no build was recorded as failed by a resiliency test; " + notRecorded, Next: "let the build end with the exit code of belay exercise run",
+		},
 		a.eachCritical(Criterion{ID: "automated-production", Stage: 5, Title: "Resiliency tests and failover run automatically in production"},
 			want{modes: []exercise.Mode{exercise.Automatic}, production: &production, fidelity: "network", age: a.policy.Cadence},
 			playbook.Production, exercise.Automatic),
@@ -116,8 +132,10 @@ const intervals = 3
 
 // cadence looks at all runs of a scenario that were valid, passed or not: what counts here is that the team practises.
 func (a *assessor) cadence() Criterion {
-	c := Criterion{ID: "cadence", Stage: 3, State: Met, fixed: true,
-		Title: fmt.Sprintf("Each scenario is exercised at least every %s", days(a.policy.Cadence))}
+	c := Criterion{
+		ID: "cadence", Stage: 3, State: Met, fixed: true,
+		Title: fmt.Sprintf("Each scenario is exercised at least every %s", days(a.policy.Cadence)),
+	}
 	var bad []string
 	for _, scenario := range a.pb.Scenarios.IDs() {
 		runs := slices.DeleteFunc(slices.Clone(a.exercises), func(r run) bool {

@@ -100,8 +100,10 @@ func TestLessEvidenceNeverRaises(t *testing.T) {
 func TestCumulative(t *testing.T) {
 	l := pool(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		a := stage.Assess(stage.Input{Playbook: l.pb, Records: subset(rt, l.records, "records", rapid.IntRange(1, 10).Draw(rt, "share")),
-			Now: today(), LintBlockers: []string{}})
+		a := stage.Assess(stage.Input{
+			Playbook: l.pb, Records: subset(rt, l.records, "records", rapid.IntRange(1, 10).Draw(rt, "share")),
+			Now: today(), LintBlockers: []string{},
+		})
 		lowest := 6
 		for _, c := range a.Criteria {
 			if c.State != stage.Met && c.State != stage.Waived {

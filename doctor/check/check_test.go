@@ -80,7 +80,6 @@ type world struct {
 	scenario string
 	env      string
 	down     []string // paths that do not answer
-	slow     time.Duration
 	deps     check.Deps
 }
 
@@ -218,8 +217,10 @@ func TestFindings(t *testing.T) {
 		}, []string{"ledger blocker : "}},
 		{"the clock is not set", set(slowClock{now: time.Unix(0, 0)}), []string{"clock blocker : 1970"}},
 		{"the clock goes back", set(slowClock{now: year, took: -time.Second}), []string{"clock blocker : it went back"}},
-		{"the services are slow", set(slowClock{now: year, took: 2500 * time.Millisecond}),
-			[]string{"probe.api.home risk api: after ", "probe.api.other risk api: after "}},
+		{
+			"the services are slow", set(slowClock{now: year, took: 2500 * time.Millisecond}),
+			[]string{"probe.api.home risk api: after ", "probe.api.other risk api: after "},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := visit(t, test.change)

@@ -116,9 +116,11 @@ func testRoundTrip(t *testing.T, s Store) {
 	l := open(t, s, &wall{now: start()})
 	drafts := []evidence.Draft{
 		{Kind: evidence.KindLint, Grade: evidence.Observed},
-		{Kind: evidence.KindExercise, Subject: "01J", Grade: evidence.Measured, Environment: "staging",
+		{
+			Kind: evidence.KindExercise, Subject: "01J", Grade: evidence.Measured, Environment: "staging",
 			Digests: map[string]string{"closure": "sha256:ab", "<b>&": "é日本"}, Actor: "ali\"ce",
-			Payload: json.RawMessage(` { "z" : 1.50, "a" : [ "<&>", "\u00e9\n", null, 0.30000000000000004 ] } `)},
+			Payload: json.RawMessage(` { "z" : 1.50, "a" : [ "<&>", "\u00e9\n", null, 0.30000000000000004 ] } `),
+		},
 		{Kind: evidence.KindNote, Grade: evidence.Claimed, Payload: json.RawMessage(`"just text"`)},
 	}
 	var want []evidence.Record
@@ -143,8 +145,11 @@ func testRoundTrip(t *testing.T, s Store) {
 func testFilter(t *testing.T, s Store) {
 	l := open(t, s, clock.System{})
 	for _, d := range []evidence.Draft{
-		{Kind: evidence.KindStarted, Subject: "a"}, {Kind: evidence.KindEvent, Subject: "a"}, {Kind: evidence.KindStarted, Subject: "b"},
-		{Kind: evidence.KindExercise, Subject: "a"}, {Kind: evidence.KindExercise, Subject: "b"},
+		{Kind: evidence.KindStarted, Subject: "a"},
+		{Kind: evidence.KindEvent, Subject: "a"},
+		{Kind: evidence.KindStarted, Subject: "b"},
+		{Kind: evidence.KindExercise, Subject: "a"},
+		{Kind: evidence.KindExercise, Subject: "b"},
 	} {
 		appendTo(t, l, d)
 	}

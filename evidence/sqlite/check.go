@@ -82,8 +82,10 @@ func checkEnd(records []evidence.Record, e end) evidence.Problems {
 	for _, r := range records {
 		last = max(last, r.Seq)
 		if r.Seq == e.seq && r.Hash != e.hash {
-			return evidence.Problems{{Seq: r.Seq, ID: r.ID, Kind: r.Kind, Rule: evidence.RuleStore,
-				Message: "its hash is not the one that its writer kept"}}
+			return evidence.Problems{{
+				Seq: r.Seq, ID: r.ID, Kind: r.Kind, Rule: evidence.RuleStore,
+				Message: "its hash is not the one that its writer kept",
+			}}
 		}
 	}
 	if last < e.seq {

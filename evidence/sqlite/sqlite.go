@@ -7,6 +7,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,8 +16,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-
-	"crypto/rand"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 

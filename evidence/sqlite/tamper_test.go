@@ -171,8 +171,10 @@ func TestTampering(t *testing.T) {
 	}{
 		"tail deleted": {func(t *testing.T, raw *sql.DB) {
 			run(t, raw, "DELETE FROM record WHERE seq > 9")
-		}, []string{"store the ledger ends at 9, but its writers had reached 12: its tail was cut off",
-			"head the ledger ends at 9"}, 2},
+		}, []string{
+			"store the ledger ends at 9, but its writers had reached 12: its tail was cut off",
+			"head the ledger ends at 9",
+		}, 2},
 		"tail deleted and the end moved back, against a head": {func(t *testing.T, raw *sql.DB) {
 			run(t, raw, "DELETE FROM record WHERE seq > 9")
 			run(t, raw, "UPDATE chain SET (seq, id, hash) = (SELECT seq, id, hash FROM record WHERE seq = 9)")

@@ -2,6 +2,7 @@ package sshkey_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +12,6 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
-
-	"net"
 
 	"github.com/belay-dr/belay/evidence"
 	"github.com/belay-dr/belay/evidence/sshkey"

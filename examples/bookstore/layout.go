@@ -49,7 +49,6 @@ func (l layout) snapshots() string           { return l.path("snapshots") }
 func (l layout) bucket() string              { return l.path("bucket") }
 func (l layout) backup() string              { return l.path("backup") }
 func (l layout) truth() string               { return l.path("truth.jsonl") }
-func (l layout) run() string                 { return l.path("run") }
 func (l layout) lock() string                { return l.path("run", "supervisor.lock") }
 func (l layout) token() string               { return l.path("run", "control.token") }
 func (l layout) pid(component string) string { return l.path("run", component+".pid") }

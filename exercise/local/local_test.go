@@ -105,10 +105,14 @@ func (s *shop) plan(id string, recovery ...string) exercise.Plan {
 		Probes: []exercise.Probe{{Name: "shop/http", Service: "shop", Primary: true, Check: check}},
 		Fault:  &fault.Spec{Kind: "file", Config: json.RawMessage(`{}`)}, Limit: time.Minute,
 		Nodes: []exercise.Node{
-			{ID: "fix", Procedure: exercise.Recovery, Kind: exercise.NodeRun, Text: "put the file back", Argv: recovery, Timeout: 10 * time.Second,
-				Repeat: "safe", OK: "next", Failed: "stop", Expect: &check},
-			{ID: "works", Procedure: exercise.Test, Kind: exercise.NodeCheck, Text: "it answers", Check: &check, Timeout: 10 * time.Second,
-				Repeat: "safe", OK: "next", Failed: "stop"},
+			{
+				ID: "fix", Procedure: exercise.Recovery, Kind: exercise.NodeRun, Text: "put the file back", Argv: recovery, Timeout: 10 * time.Second,
+				Repeat: "safe", OK: "next", Failed: "stop", Expect: &check,
+			},
+			{
+				ID: "works", Procedure: exercise.Test, Kind: exercise.NodeCheck, Text: "it answers", Check: &check, Timeout: 10 * time.Second,
+				Repeat: "safe", OK: "next", Failed: "stop",
+			},
 		},
 		Pace:     measure.Pace{Period: 20 * time.Millisecond, Timeout: 20 * time.Millisecond, Window: 100 * time.Millisecond},
 		Baseline: 100 * time.Millisecond, TimeBox: 20 * time.Second, Grace: 5 * time.Second, RTO: 10 * time.Second, RecoversBy: "procedure",

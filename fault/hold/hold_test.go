@@ -236,7 +236,8 @@ func TestRevertFails(t *testing.T) {
 	}
 	r := hold.Request{ID: "f1", NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"command": map[string]any{
 		"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark},
-		"revert": []string{"sh", "-c", `test ! -e "$1" && rm -f "$2"`, "sh", jam, mark}}})}
+		"revert": []string{"sh", "-c", `test ! -e "$1" && rm -f "$2"`, "sh", jam, mark},
+	}})}
 	h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)

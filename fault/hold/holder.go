@@ -201,8 +201,10 @@ func (h *holder) record(id string, plan fault.Plan) error {
 	writer, _ := os.Executable()
 	h.rec = &Record{
 		Format: format, Writer: writer, Fault: h.req.Fault, Undo: plan.Undo, Deadline: int64(h.until), Holder: me,
-		Status: fault.Status{ID: id, Target: plan.Target, Class: plan.Class, Fidelity: plan.Fidelity, State: fault.Planned,
-			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: exercise},
+		Status: fault.Status{
+			ID: id, Target: plan.Target, Class: plan.Class, Fidelity: plan.Fidelity, State: fault.Planned,
+			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: exercise,
+		},
 	}
 	if err := h.save(h.rec, recorded); err != nil {
 		return err

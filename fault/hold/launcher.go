@@ -128,8 +128,10 @@ func (l Launcher) start(dir string, r Request, line []byte) (*Held, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	h := &Held{id: r.ID, dir: dir, stdin: stdin, done: make(chan struct{}), confirmed: make(chan struct{}),
-		status: fault.Status{ID: r.ID, State: fault.Planned, Limit: r.Limit, Exercise: r.Exercise}}
+	h := &Held{
+		id: r.ID, dir: dir, stdin: stdin, done: make(chan struct{}), confirmed: make(chan struct{}),
+		status: fault.Status{ID: r.ID, State: fault.Planned, Limit: r.Limit, Exercise: r.Exercise},
+	}
 	h.beat(append(line, '\n'))
 	go h.beats(r.Beat)
 	go h.follow(cmd, stdout, &stderr)

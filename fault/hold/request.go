@@ -47,8 +47,10 @@ type wire struct {
 
 // MarshalJSON writes the line that ParseRequest reads.
 func (r Request) MarshalJSON() ([]byte, error) {
-	w := wire{ID: r.ID, Exercise: r.Exercise, Permit: r.Permit, NoPlaybook: r.NoPlaybook, Production: r.Production,
-		Fault: &r.Fault, Limit: r.Limit.String()}
+	w := wire{
+		ID: r.ID, Exercise: r.Exercise, Permit: r.Permit, NoPlaybook: r.NoPlaybook, Production: r.Production,
+		Fault: &r.Fault, Limit: r.Limit.String(),
+	}
 	if r.Beat > 0 {
 		w.Beat = r.Beat.String()
 	}

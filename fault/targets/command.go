@@ -93,8 +93,10 @@ func (c command) Plan(ctx context.Context, _ string) (fault.Plan, error) {
 	} else if there {
 		return fault.Plan{}, fmt.Errorf("%q sees the fault already", quote(c.cfg.Confirm))
 	}
-	p := fault.Plan{Target: quote(c.cfg.Inject), Class: fault.Restore, Fidelity: fault.Fidelity(c.cfg.Fidelity),
-		Changes: []string{"run " + quote(c.cfg.Inject) + " in " + u.Dir, "take it back with " + quote(c.cfg.Revert)}}
+	p := fault.Plan{
+		Target: quote(c.cfg.Inject), Class: fault.Restore, Fidelity: fault.Fidelity(c.cfg.Fidelity),
+		Changes: []string{"run " + quote(c.cfg.Inject) + " in " + u.Dir, "take it back with " + quote(c.cfg.Revert)},
+	}
 	if p.Fidelity == "" {
 		p.Fidelity = fault.Process
 	}

@@ -195,7 +195,8 @@ func commandRig(t testing.TB) faulttest.Rig {
 	there := func() bool { _, err := os.Stat(mark); return err == nil }
 	return faulttest.Rig{
 		Spec: faulttest.Spec(t, object{"command": object{
-			"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark}, "dir": "/"}}),
+			"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark}, "dir": "/",
+		}}),
 		Broken: there,
 		Remove: func() { os.Remove(mark) },
 		Change: func() { os.Remove(mark) },

@@ -55,7 +55,8 @@ func Decode(spec fault.Spec) (fault.Target, error) {
 		return nil, fmt.Errorf("fault %s: more than one value", spec.Kind)
 	}
 	wrong := c.CheckConfig()
-	for _, key := range slices.Sorted(maps.Keys(wrong)) {
+	if len(wrong) > 0 {
+		key := slices.Min(slices.Collect(maps.Keys(wrong)))
 		if key == "" {
 			return nil, fmt.Errorf("fault %s: %s", spec.Kind, wrong[key])
 		}

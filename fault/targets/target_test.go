@@ -49,7 +49,8 @@ func TestSeedDecides(t *testing.T) {
 		}
 		return string(b)
 	}
-	if corrupted(1) != corrupted(1) {
+	once, again := corrupted(1), corrupted(1)
+	if once != again {
 		t.Error("the same seed gives two corruptions")
 	}
 	if corrupted(1) == corrupted(2) {
@@ -177,7 +178,8 @@ func TestInjectionOutlivesItsHolder(t *testing.T) {
 	mark, begun := filepath.Join(dir, "mark"), filepath.Join(dir, "begun")
 	target, err := targets.Decode(faulttest.Spec(t, object{"command": object{
 		"inject":  []string{"sh", "-c", `touch "$1"; sleep 0.4; touch "$2"`, "sh", begun, mark},
-		"confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark}}}))
+		"confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark},
+	}}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,8 +128,11 @@ func TestUncoveredInWords(t *testing.T) {
 		want  string
 		total time.Duration
 	}{
-		{[]string{"Mon-Fri 09:00-17:00", "Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00"}, "",
-			"Mon-Thu 17:00-09:00, Fri 17:00-10:00, Sat 14:00-10:00, Sun 14:00-09:00", 120 * time.Hour},
+		{
+			[]string{"Mon-Fri 09:00-17:00", "Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00"},
+			"",
+			"Mon-Thu 17:00-09:00, Fri 17:00-10:00, Sat 14:00-10:00, Sun 14:00-09:00", 120 * time.Hour,
+		},
 		{[]string{"on-call"}, "", "never", 0},
 		{nil, "", "at any time", 168 * time.Hour},
 		{[]string{"daily 02:00-03:00"}, "", "daily 03:00-02:00", 161 * time.Hour},

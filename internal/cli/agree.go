@@ -298,8 +298,10 @@ func showAgreed(app *App, in stage.Input, o agreeOptions) {
 
 func showStatement(app *App, kind string, s evidence.Agreement, r evidence.Record) {
 	p := app.Out()
-	did := map[string]string{evidence.KindAgreement: "agrees for " + s.Role, evidence.KindSeen: "has seen it",
-		evidence.KindDissent: "dissents: " + s.Text, evidence.KindAnswer: "answers: " + s.Text}[kind]
+	did := map[string]string{
+		evidence.KindAgreement: "agrees for " + s.Role, evidence.KindSeen: "has seen it",
+		evidence.KindDissent: "dissents: " + s.Text, evidence.KindAnswer: "answers: " + s.Text,
+	}[kind]
 	grade := p.Good(string(r.Grade))
 	if r.Grade != evidence.Attested {
 		grade = p.Warn(string(r.Grade))

@@ -329,8 +329,10 @@ func (d *demo) exercise(ctx context.Context, pb *playbook.Playbook, scenario str
 	if err != nil {
 		return exercise.Result{}, err
 	}
-	opts := local.Options{Plan: c.Plan, Permit: c.Permit, Dir: d.ws.Dir, Ledger: ledger, Clock: d.app.Clock, Faults: launcher(d.app),
-		Passed: func(exercise.Phase) {}}
+	opts := local.Options{
+		Plan: c.Plan, Permit: c.Permit, Dir: d.ws.Dir, Ledger: ledger, Clock: d.app.Clock, Faults: launcher(d.app),
+		Passed: func(exercise.Phase) {},
+	}
 	end := func() {}
 	if d.say != nil {
 		if opts.Observe, end, err = newProgress(d.app, d.say, exerciseOptions{}, exercise.Automatic); err != nil {

@@ -28,8 +28,10 @@ func TestVerifyRawData(t *testing.T) {
 	}{
 		"whole":   {"file:samples.jsonl", nil, "OK: 1 record, head ", 0},
 		"by path": {"file:.belay/exercises/E1/samples.jsonl", nil, "OK: 1 record, head ", 0},
-		"changed": {"file:samples.jsonl", func(t *testing.T, file string) { writeFile(t, file, "{\"seq\":2}\n") },
-			".belay/exercises/E1/samples.jsonl was changed: its digest is not the recorded one\nNOT OK: 1 problem in 1 record\n", 1},
+		"changed": {
+			"file:samples.jsonl", func(t *testing.T, file string) { writeFile(t, file, "{\"seq\":2}\n") },
+			".belay/exercises/E1/samples.jsonl was changed: its digest is not the recorded one\nNOT OK: 1 problem in 1 record\n", 1,
+		},
 		"missing": {"file:samples.jsonl", func(t *testing.T, file string) {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)

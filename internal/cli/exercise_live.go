@@ -154,8 +154,10 @@ func liveLines(out *term.Printer, v exercise.View) []string {
 
 // phaseBar shows the phases, those behind us dim, the present one bold.
 func phaseBar(out *term.Printer, v exercise.View) string {
-	phases := []exercise.Phase{exercise.Baseline, exercise.Faulted, exercise.Detected, exercise.Declared, exercise.Recovering,
-		exercise.Testing, exercise.Stable, exercise.Reverted, exercise.Resuming, exercise.Closed}
+	phases := []exercise.Phase{
+		exercise.Baseline, exercise.Faulted, exercise.Detected, exercise.Declared, exercise.Recovering,
+		exercise.Testing, exercise.Stable, exercise.Reverted, exercise.Resuming, exercise.Closed,
+	}
 	var parts []string
 	for _, p := range phases {
 		switch {

@@ -53,20 +53,6 @@ func nextCommand(r exercise.Result, dir string) string {
 	}
 }
 
-// exerciseTable prints several exercises in one table.
-func exerciseTable(out *term.Printer, results []exercise.Result) {
-	t := out.Table("scenario", "verdict", "outage", "lost", "biggest part", "objective")
-	for _, r := range results {
-		part, took := biggest(r.SplitMS)
-		if part != "" {
-			part += " " + msText(out, took)
-		}
-		t.Row(r.Scenario, out.Word(string(r.Verdict)), outageText(out, r), lossLine(out, r), part,
-			fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
-	}
-	t.Print()
-}
-
 func outageText(out *term.Printer, r exercise.Result) string {
 	if r.OutageMS.Upper != nil && r.OutageMS.Lower == 0 && r.SpanMS == 0 && r.FailingMS == 0 {
 		return "none seen"
@@ -93,7 +79,11 @@ func splitParts(s exercise.Split) []struct {
 		name string
 		ms   *float64
 	}{
-		{"detect", s.Detect}, {"declare", s.Declare}, {"decide", s.Decide}, {"execute", s.Execute}, {"verify", s.Verify},
+		{"detect", s.Detect},
+		{"declare", s.Declare},
+		{"decide", s.Decide},
+		{"execute", s.Execute},
+		{"verify", s.Verify},
 		{"stabilise", s.Stabilise},
 	}
 }

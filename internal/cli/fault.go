@@ -51,9 +51,11 @@ func faultsJSON(all []fault.Status) map[string][]FaultJSON {
 }
 
 func faultJSON(s fault.Status) FaultJSON {
-	return FaultJSON{ID: s.ID, Target: s.Target, Class: s.Class, State: s.State, Since: s.Since, Limit: s.Limit.String(),
+	return FaultJSON{
+		ID: s.ID, Target: s.Target, Class: s.Class, State: s.State, Since: s.Since, Limit: s.Limit.String(),
 		Fidelity: s.Fidelity, Exercise: s.Exercise, Confirmed: s.Confirmed, Cause: s.Cause,
-		Superseded: s.Superseded, Kept: s.Kept, Residue: s.Residue, Error: s.Error}
+		Superseded: s.Superseded, Kept: s.Kept, Residue: s.Residue, Error: s.Error,
+	}
 }
 
 func newFaultList(app *App) *cobra.Command {

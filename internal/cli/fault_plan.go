@@ -71,8 +71,10 @@ func runFaultPlan(ctx context.Context, app *App, o faultPlanOptions) error {
 		return Exit(Refused, fmt.Errorf("plan fault: %w", err))
 	}
 	if o.JSON {
-		return app.JSON(map[string]any{"target": plan.Target, "class": plan.Class, "fidelity": plan.Fidelity,
-			"changes": plan.Changes, "touches": plan.Touches})
+		return app.JSON(map[string]any{
+			"target": plan.Target, "class": plan.Class, "fidelity": plan.Fidelity,
+			"changes": plan.Changes, "touches": plan.Touches,
+		})
 	}
 	out := app.Out()
 	out.Line("%s (%s, %s)", plan.Target, plan.Class, plan.Fidelity)

@@ -142,8 +142,10 @@ func initAnswers(app *App, o initOptions) (start.Answers, []string, error) {
 		flag  string
 		given bool
 	}{
-		{"--application", o.Application != ""}, {"--person", o.Person != ""},
-		{"--service", o.Service != "" || o.From != ""}, {"--url or --address", o.URL+o.Address+o.From != ""},
+		{"--application", o.Application != ""},
+		{"--person", o.Person != ""},
+		{"--service", o.Service != "" || o.From != ""},
+		{"--url or --address", o.URL+o.Address+o.From != ""},
 	} {
 		if !need.given {
 			missing = append(missing, need.flag)

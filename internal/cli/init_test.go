@@ -41,8 +41,10 @@ func TestInitIsAlwaysValid(t *testing.T) {
 			s.PIDFile = "/run/" + rapid.StringMatching(`[a-z: '"]{1,10}`).Draw(rt, "pid file")
 		}
 		s.Comments = []string{word.Draw(rt, "comment")}
-		a := start.Answers{Application: id.Draw(rt, "application"), Team: word.Draw(rt, "team"),
-			Person: start.Person{Name: name.Draw(rt, "person"), Email: "a@example.com", Phone: word.Draw(rt, "phone")}, Services: []start.Service{s}}
+		a := start.Answers{
+			Application: id.Draw(rt, "application"), Team: word.Draw(rt, "team"),
+			Person: start.Person{Name: name.Draw(rt, "person"), Email: "a@example.com", Phone: word.Draw(rt, "phone")}, Services: []start.Service{s},
+		}
 		files, err := start.Files(a)
 		if err != nil {
 			rt.Fatal(err)
@@ -76,18 +78,27 @@ func TestInitAsks(t *testing.T) {
 		answers []string
 		want    []string
 	}{
-		{"everything", nil, []string{"", "Alice <alice@example.com>", "555", "", "http://127.0.0.1:9/", "start web", "", "stop web"},
-			[]string{"application: shop", "email: \"alice@example.com\"", "phone: \"555\"", "  web:", "inject: [stop, web]"}},
-		{"only what is missing", []string{"--application", "a", "--person", "Bob", "--phone", "1", "--service", "api", "--url", "http://127.0.0.1:9/"},
-			[]string{"start api", "/run/api.pid"}, []string{"application: a", "pid_file: /run/api.pid"}},
+		{
+			"everything", nil,
+			[]string{"", "Alice <alice@example.com>", "555", "", "http://127.0.0.1:9/", "start web", "", "stop web"},
+			[]string{"application: shop", "email: \"alice@example.com\"", "phone: \"555\"", "  web:", "inject: [stop, web]"},
+		},
+		{
+			"only what is missing",
+			[]string{"--application", "a", "--person", "Bob", "--phone", "1", "--service", "api", "--url", "http://127.0.0.1:9/"},
+			[]string{"start api", "/run/api.pid"},
+			[]string{"application: a", "pid_file: /run/api.pid"},
+		},
 		{"nothing to break it with", nil, []string{"b", "Bob", "", "web", "", "", ""}, []string{"# fault:", "manual: Start web again"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "shop")
 			var out, errs bytes.Buffer
-			app := &cli.App{Stdin: strings.NewReader(strings.Join(tt.answers, "\n") + "\n"), Stdout: &out, Stderr: &errs,
-				Clock: clock.System{}, Env: func(string) (string, bool) { return "", false }, Interactive: true}
+			app := &cli.App{
+				Stdin: strings.NewReader(strings.Join(tt.answers, "\n") + "\n"), Stdout: &out, Stderr: &errs,
+				Clock: clock.System{}, Env: func(string) (string, bool) { return "", false }, Interactive: true,
+			}
 			if code := app.Run(context.Background(), append([]string{"init", dir}, tt.args...)); code != 0 {
 				t.Fatalf("exit %d: %s", code, errs.String())
 			}

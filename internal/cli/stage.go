@@ -131,8 +131,10 @@ func chooseCriteria(criteria []stage.Criterion, id string) ([]stage.Criterion, e
 
 // stageNames say in a few words what each stage is.
 func stageNames() []string {
-	return []string{"Prerequisites", "Agreed, and failed over once", "Critical dependencies fail in non-production",
-		"Regularly, and once in production", "Automatic in non-production", "Automatic in production and in the build"}
+	return []string{
+		"Prerequisites", "Agreed, and failed over once", "Critical dependencies fail in non-production",
+		"Regularly, and once in production", "Automatic in non-production", "Automatic in production and in the build",
+	}
 }
 
 func showStage(p *term.Printer, a stage.Assessment) {

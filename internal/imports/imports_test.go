@@ -79,11 +79,13 @@ func TestCheckFindsBreaches(t *testing.T) {
 		want string
 	}{
 		{
-			"a room imports one below", []Package{{ImportPath: ours("playbook/lint"), Imports: []string{ours("stage")}}},
+			"a room imports one below",
+			[]Package{{ImportPath: ours("playbook/lint"), Imports: []string{ours("stage")}}},
 			"playbook/lint must not import stage: what reads a playbook needs nothing but the playbook",
 		},
 		{
-			"a root imports its sub-folder", []Package{{ImportPath: ours("measure"), Imports: []string{ours("measure/probe")}}},
+			"a root imports its sub-folder",
+			[]Package{{ImportPath: ours("measure"), Imports: []string{ours("measure/probe")}}},
 			"measure must not import measure/probe: the arithmetic must be testable against simulated services alone",
 		},
 		{
@@ -92,15 +94,18 @@ func TestCheckFindsBreaches(t *testing.T) {
 			"publish must not import examples/bookstore: ",
 		},
 		{
-			"a room imports the command line", []Package{{ImportPath: ours("hub"), Imports: []string{ours("internal/cli")}}},
+			"a room imports the command line",
+			[]Package{{ImportPath: ours("hub"), Imports: []string{ours("internal/cli")}}},
 			"hub must not import internal/cli: nothing may depend on the command line",
 		},
 		{
-			"an unknown room", []Package{{ImportPath: ours("attic")}},
+			"an unknown room",
+			[]Package{{ImportPath: ours("attic")}},
 			"attic: no room in the table (internal/imports/rules.go)",
 		},
 		{
-			"a pure package reads files", []Package{{ImportPath: ours("stage"), Imports: []string{"os"}}},
+			"a pure package reads files",
+			[]Package{{ImportPath: ours("stage"), Imports: []string{"os"}}},
 			"stage must stay pure, but stage imports os, which reads files and the environment",
 		},
 		{

@@ -33,11 +33,15 @@ func rooms() []rule {
 		{"fault", nil, "what a fault is does not depend on who asks for it"},
 		{"fault/...", []string{"fault/...", "reach/..."}, "a holder must be a small program that can be trusted alone"},
 		{"doctor", []string{promise, "evidence"}, "findings are about the playbook and its evidence"},
-		{"doctor/...", append([]string{promise, "evidence", "doctor/..."}, "reach/...", "measure/..."),
-			"the doctor looks at the world, but breaks nothing"},
+		{
+			"doctor/...", append([]string{promise, "evidence", "doctor/..."}, "reach/...", "measure/..."),
+			"the doctor looks at the world, but breaks nothing",
+		},
 		{"exercise", append([]string{promise, "evidence"}, roots...), "the machine is pure; drivers are below"},
-		{"exercise/...", append([]string{promise, "evidence", "doctor", "exercise/..."}, world...),
-			"a driver carries out commands; it does not place the application"},
+		{
+			"exercise/...", append([]string{promise, "evidence", "doctor", "exercise/..."}, world...),
+			"a driver carries out commands; it does not place the application",
+		},
 		{"stage", []string{promise, "evidence", "measure", "exercise", "doctor"}, "a stage is a function of evidence"},
 		{"stage/...", []string{promise, "evidence", "measure", "exercise", "doctor", "stage/..."}, "a stage is a function of evidence"},
 		{"publish/...", append([]string{"publish/..."}, above...), "telling comes after everything that is told"},
@@ -53,8 +57,11 @@ func rooms() []rule {
 		{"cmd/belay", []string{"internal/cli"}, "main only wires"},
 		{"examples/...", []string{"..."}, "an example may use what users may use"},
 		{"test/...", []string{"..."}, "a test of the whole may look everywhere"},
-		{"playbook/schema/...", []string{promise, "fault/...", "measure/...", "internal/cli"},
-			"the schema of a playbook names the kinds of every room; it is made at build time"},
+		{
+			"playbook/schema/...",
+			[]string{promise, "fault/...", "measure/...", "internal/cli"},
+			"the schema of a playbook names the kinds of every room; it is made at build time",
+		},
 	}
 }
 
@@ -66,10 +73,16 @@ func shared() []string {
 // guarded packages may be imported only by those named, whatever the table says.
 func guarded() []rule {
 	return []rule{
-		{"examples/...", []string{"examples/...", "internal/cli", "cmd/...", "test/..."},
-			"the product must not depend on its example; only the demo starts it"},
-		{"internal/cli/...", []string{"internal/...", "cmd/belay", "test/...", "playbook/schema/..."},
-			"nothing may depend on the command line"},
+		{
+			"examples/...",
+			[]string{"examples/...", "internal/cli", "cmd/...", "test/..."},
+			"the product must not depend on its example; only the demo starts it",
+		},
+		{
+			"internal/cli/...",
+			[]string{"internal/...", "cmd/belay", "test/...", "playbook/schema/..."},
+			"nothing may depend on the command line",
+		},
 	}
 }
 

@@ -11,8 +11,17 @@ func TestPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{"$.a.b[0].c", "7"}, {"$.a.b[1].c", "x"}, {"$['a']['any key']", "null"}, {`$.a["it's"]`, "true"}, {"$.list[0][1]", "2"}, {"$.list[0]", "[1,2]"},
-		{"$.a.b[2].c", ""}, {"$.a.c", ""}, {"$[0]", ""}, {"$.list.a", ""}, {"$.a.b[0].c.d", ""},
+		{"$.a.b[0].c", "7"},
+		{"$.a.b[1].c", "x"},
+		{"$['a']['any key']", "null"},
+		{`$.a["it's"]`, "true"},
+		{"$.list[0][1]", "2"},
+		{"$.list[0]", "[1,2]"},
+		{"$.a.b[2].c", ""},
+		{"$.a.c", ""},
+		{"$[0]", ""},
+		{"$.list.a", ""},
+		{"$.a.b[0].c.d", ""},
 	} {
 		p, err := ParsePath(c.path)
 		if err != nil {

@@ -16,8 +16,10 @@ func TestFlowAgreesWithEveryPath(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(rt, "steps")
 		jump := func(what string, i int) playbook.Jump {
-			return rapid.SampledFrom([]playbook.Jump{"", playbook.Next, playbook.ToResume, playbook.Stop,
-				playbook.Jump(fmt.Sprint("s", rapid.IntRange(i+1, n).Draw(rt, what+" to")))}).Draw(rt, what)
+			return rapid.SampledFrom([]playbook.Jump{
+				"", playbook.Next, playbook.ToResume, playbook.Stop,
+				playbook.Jump(fmt.Sprint("s", rapid.IntRange(i+1, n).Draw(rt, what+" to"))),
+			}).Draw(rt, what)
 		}
 		var steps []playbook.Step
 		for i := range n {
@@ -98,8 +100,11 @@ func TestFlowOfOneStep(t *testing.T) {
 		{"jumps", playbook.Step{ID: "a", Then: playbook.Then{OK: "c", Failed: "next"}}, []edge{{2, true}, {1, false}}},
 		{"ends", playbook.Step{ID: "a", Then: playbook.Then{OK: "resume", Failed: "stop"}}, []edge{{toEnd, true}, {toStop, false}}},
 		{"may be skipped", playbook.Step{ID: "a", Optional: true, Then: playbook.Then{OK: "c"}}, []edge{{2, true}, {1, false}}},
-		{"decides", playbook.Step{ID: "a", Ask: "?", Then: playbook.Then{OK: "c"}, Options: playbook.Table[playbook.Option]{row("x", playbook.Option{Goto: "c"}), row("y", playbook.Option{})}},
-			[]edge{{2, true}, {1, true}}},
+		{
+			"decides",
+			playbook.Step{ID: "a", Ask: "?", Then: playbook.Then{OK: "c"}, Options: playbook.Table[playbook.Option]{row("x", playbook.Option{Goto: "c"}), row("y", playbook.Option{})}},
+			[]edge{{2, true}, {1, true}},
+		},
 		{"jumps to nowhere", playbook.Step{ID: "a", Then: playbook.Then{OK: "zzz"}}, []edge{{toStop, true}}},
 	}
 	for _, tt := range tests {

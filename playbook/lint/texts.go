@@ -18,9 +18,12 @@ type text struct {
 // texts are the strings that decide what a step does in an environment: not its note and not its example.
 func (p *pass) texts(path string, step *playbook.Step, env string) []text {
 	out := []text{
-		{path: path + ".manual", text: step.Manual}, {path: path + ".shell", text: step.Shell},
-		{path: path + ".ask", text: step.Ask}, {path: path + ".approve", text: step.Approve},
-		{path: path + ".notify", text: step.Notify}, {path: path + ".where", text: step.Where},
+		{path: path + ".manual", text: step.Manual},
+		{path: path + ".shell", text: step.Shell},
+		{path: path + ".ask", text: step.Ask},
+		{path: path + ".approve", text: step.Approve},
+		{path: path + ".notify", text: step.Notify},
+		{path: path + ".where", text: step.Where},
 		{path: path + ".text", text: step.Text},
 	}
 	for i, arg := range step.Run {

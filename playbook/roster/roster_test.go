@@ -27,14 +27,19 @@ func trio(t testing.TB) *playbook.Playbook {
 	return &playbook.Playbook{
 		Services: playbook.Table[playbook.Service]{{ID: "api", Value: playbook.Service{Name: "Bookstore API"}}, {ID: "cdn"}},
 		People: playbook.Table[playbook.Person]{
-			{ID: "alice", Value: playbook.Person{Position: "Director of Technology", Services: []string{"all"},
-				Available: hours(t, "Mon-Fri 09:00-17:00")}},
-			{ID: "bob", Value: playbook.Person{Position: "Lead Developer", Services: []string{"api"}, ReportsTo: "alice",
-				Available: hours(t, "Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00")}},
+			{ID: "alice", Value: playbook.Person{
+				Position: "Director of Technology", Services: []string{"all"},
+				Available: hours(t, "Mon-Fri 09:00-17:00"),
+			}},
+			{ID: "bob", Value: playbook.Person{
+				Position: "Lead Developer", Services: []string{"api"}, ReportsTo: "alice",
+				Available: hours(t, "Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00"),
+			}},
 			{ID: "christina", Value: playbook.Person{Services: []string{"all"}, ReportsTo: "alice", Available: hours(t, "on-call")}},
 		},
 		Scenarios: playbook.Table[playbook.Scenario]{{ID: "api-failure", Value: playbook.Scenario{
-			Title: "API failure", Covers: []string{"api"}, Leads: playbook.Leads{Primary: "bob", Secondary: "alice"}}}},
+			Title: "API failure", Covers: []string{"api"}, Leads: playbook.Leads{Primary: "bob", Secondary: "alice"},
+		}}},
 	}
 }
 
@@ -49,18 +54,22 @@ func TestCallOrder(t *testing.T) {
 		{"no time asked", "api", time.Time{}, []string{
 			"bob: primary lead of API failure; Lead Developer; available Mon-Fri 09:00-17:00; Sat-Sun 10:00-14:00",
 			"alice: secondary lead of API failure; Director of Technology; available Mon-Fri 09:00-17:00",
-			"christina: knows all services; available on-call"}},
+			"christina: knows all services; available on-call",
+		}},
 		{"at noon", "api", monday.Add(12 * time.Hour), []string{
 			"bob: primary lead of API failure; Lead Developer; reachable now",
 			"alice: secondary lead of API failure; Director of Technology; reachable now",
-			"christina: knows all services; on call"}},
+			"christina: knows all services; on call",
+		}},
 		{"at three in the morning", "api", monday.Add(3 * time.Hour), []string{
 			"christina: knows all services; on call",
 			"bob: primary lead of API failure; Lead Developer; away until Mon 09:00 UTC",
-			"alice: secondary lead of API failure; Director of Technology; away until Mon 09:00 UTC"}},
+			"alice: secondary lead of API failure; Director of Technology; away until Mon 09:00 UTC",
+		}},
 		{"no scenario: the higher position first", "cdn", time.Time{}, []string{
 			"alice: knows all services; Director of Technology; available Mon-Fri 09:00-17:00",
-			"christina: knows all services; available on-call"}},
+			"christina: knows all services; available on-call",
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,8 +111,10 @@ func team(rt *rapid.T) *playbook.Playbook {
 		}
 		pb.People = append(pb.People, playbook.Row[playbook.Person]{ID: fmt.Sprint("p", i), Value: p})
 	}
-	pb.Scenarios = playbook.Table[playbook.Scenario]{{ID: "f", Value: playbook.Scenario{Covers: []string{"s"},
-		Leads: playbook.Leads{Primary: "p1", Secondary: "p2"}}}}
+	pb.Scenarios = playbook.Table[playbook.Scenario]{{ID: "f", Value: playbook.Scenario{
+		Covers: []string{"s"},
+		Leads:  playbook.Leads{Primary: "p1", Secondary: "p2"},
+	}}}
 	return pb
 }
 

@@ -40,8 +40,10 @@ func joined(files []File) string {
 }
 
 func web() Answers {
-	return Answers{Application: "shop", Team: "shop", Person: Person{Name: "Alice Liddell", Email: "alice@example.com"},
-		Services: []Service{{ID: "web", URL: "http://127.0.0.1:8080/health", Restart: "systemctl --user start shop", PIDFile: "/run/shop.pid"}}}
+	return Answers{
+		Application: "shop", Team: "shop", Person: Person{Name: "Alice Liddell", Email: "alice@example.com"},
+		Services: []Service{{ID: "web", URL: "http://127.0.0.1:8080/health", Restart: "systemctl --user start shop", PIDFile: "/run/shop.pid"}},
+	}
 }
 
 func TestFiles(t *testing.T) {

@@ -120,8 +120,13 @@ func (b *builder) index() section {
 			first = phone(p.Phone)
 		}
 		t.Rows = append(t.Rows, []cell{
-			{Text: cmp.Or(s.Title, row.ID), Link: "#" + scenarioID(row.ID)}, {Text: b.serviceNames(s.Covers)}, {Text: s.Severity},
-			{Text: duration(s.RTO)}, {Text: duration(s.RPO)}, {Text: roster.PersonName(b.pb, s.Leads.Primary)}, first,
+			{Text: cmp.Or(s.Title, row.ID), Link: "#" + scenarioID(row.ID)},
+			{Text: b.serviceNames(s.Covers)},
+			{Text: s.Severity},
+			{Text: duration(s.RTO)},
+			{Text: duration(s.RPO)},
+			{Text: roster.PersonName(b.pb, s.Leads.Primary)},
+			first,
 		})
 	}
 	sec := section{ID: "something-has-failed", Title: "Something has failed"}
@@ -214,8 +219,15 @@ func (b *builder) people() section {
 	var notes []string
 	for _, row := range b.pb.People {
 		p := row.Value
-		t.Rows = append(t.Rows, []cell{{Text: roster.PersonName(b.pb, row.ID)}, {Text: dash(p.Position)}, {Text: dash(b.serviceNames(p.Services))},
-			{Text: dash(roles(p.Roles))}, email(p.Email), phone(p.Phone), {Text: dash(p.Slack)}, {Text: availability(p)}})
+		t.Rows = append(t.Rows, []cell{
+			{Text: roster.PersonName(b.pb, row.ID)},
+			{Text: dash(p.Position)},
+			{Text: dash(b.serviceNames(p.Services))},
+			{Text: dash(roles(p.Roles))},
+			email(p.Email), phone(p.Phone),
+			{Text: dash(p.Slack)},
+			{Text: availability(p)},
+		})
 		if p.Note != "" {
 			notes = append(notes, roster.PersonName(b.pb, row.ID)+": "+p.Note)
 		}
@@ -223,8 +235,15 @@ func (b *builder) people() section {
 	v := table{Header: []string{"Vendor", "Services", "Phone", "Email", "Where", "Contract", "Answers within", "Note"}}
 	for _, row := range b.pb.Vendors {
 		p := row.Value
-		v.Rows = append(v.Rows, []cell{{Text: cmp.Or(p.Name, row.ID)}, {Text: dash(b.serviceNames(p.Services))}, phone(p.Phone), email(p.Email),
-			{Text: dash(p.URL)}, {Text: dash(p.Contract)}, {Text: duration(p.Response)}, {Text: dash(p.Note)}})
+		v.Rows = append(v.Rows, []cell{
+			{Text: cmp.Or(p.Name, row.ID)},
+			{Text: dash(b.serviceNames(p.Services))},
+			phone(p.Phone), email(p.Email),
+			{Text: dash(p.URL)},
+			{Text: dash(p.Contract)},
+			{Text: duration(p.Response)},
+			{Text: dash(p.Note)},
+		})
 	}
 	must := "These roles agree to the playbook: " + roles(b.pb.Agreement.Signers()) + "."
 	if b.pb.Agreement.Author != "" && !b.pb.Agreement.AuthorMaySign {

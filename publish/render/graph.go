@@ -62,8 +62,10 @@ func (b *builder) services(g *graph, sub func(*playbook.Service) string) {
 	for i := range b.pb.Services {
 		row := &b.pb.Services[i]
 		at[row.ID] = i
-		g.Nodes = append(g.Nodes, node{ID: row.ID, Label: roster.ServiceName(b.pb, row.ID), Sub: sub(&row.Value),
-			Soft: row.Value.Critical.Level == playbook.Never || row.Value.Critical.Level == playbook.Unknown})
+		g.Nodes = append(g.Nodes, node{
+			ID: row.ID, Label: roster.ServiceName(b.pb, row.ID), Sub: sub(&row.Value),
+			Soft: row.Value.Critical.Level == playbook.Never || row.Value.Critical.Level == playbook.Unknown,
+		})
 	}
 	var said []string
 	for i := range b.pb.Services {

@@ -71,8 +71,10 @@ func (b *builder) scenario(id string, s *playbook.Scenario) section {
 		name, title string
 		steps       []playbook.Step
 	}{
-		{"recovery", "Recovery procedure", s.Recovery}, {"test", "Test procedure", s.Test},
-		{"resume", "Resume procedure", s.Resume}, {"backout", "Backout: when stopped after a step of no return", s.Backout},
+		{"recovery", "Recovery procedure", s.Recovery},
+		{"test", "Test procedure", s.Test},
+		{"resume", "Resume procedure", s.Resume},
+		{"backout", "Backout: when stopped after a step of no return", s.Backout},
 	} {
 		if len(pr.steps) == 0 {
 			if pr.name != "backout" {
@@ -165,8 +167,10 @@ func (b *builder) step(prefix string, steps []playbook.Step, i int) step {
 		line("Keep", captureWords(c))
 	}
 	for _, o := range s.Options {
-		out.Options = append(out.Options, option{ID: o.ID, Text: b.text(o.Value.Text), If: b.specWords(o.Value.If),
-			Then: jumpWords(steps, i, o.Value.Goto)})
+		out.Options = append(out.Options, option{
+			ID: o.ID, Text: b.text(o.Value.Text), If: b.specWords(o.Value.If),
+			Then: jumpWords(steps, i, o.Value.Goto),
+		})
 	}
 	if s.Then.OK != "" && len(s.Options) == 0 {
 		line("If it worked", jumpWords(steps, i, s.Then.OK))

@@ -220,15 +220,20 @@ func hostile() *playbook.Playbook {
 			{ID: "a", Value: playbook.Service{Name: evil, Platform: evil, Needs: []string{"b"}, Probes: playbook.Table[playbook.Spec]{{ID: evil, Value: spec}}}},
 			{ID: "b", Value: playbook.Service{Name: evil, Endpoint: "javascript:alert(1)"}},
 		},
-		People: playbook.Table[playbook.Person]{{ID: "p", Value: playbook.Person{Name: evil, Position: evil, Email: "x@y.z\"><script>",
-			Phone: "javascript:1", Available: &h, Services: []string{"all"}}}},
+		People: playbook.Table[playbook.Person]{{ID: "p", Value: playbook.Person{
+			Name: evil, Position: evil, Email: "x@y.z\"><script>",
+			Phone: "javascript:1", Available: &h, Services: []string{"all"},
+		}}},
 		Vendors:       playbook.Table[playbook.Vendor]{{ID: "v", Value: playbook.Vendor{Name: evil, URL: "javascript:alert(1)"}}},
 		Notifications: []playbook.Notification{{When: evil, Who: []string{evil}, What: evil}},
-		Scenarios: playbook.Table[playbook.Scenario]{{ID: "s", Value: playbook.Scenario{Title: evil, Covers: []string{"a"}, Leads: playbook.Leads{Primary: "p"},
+		Scenarios: playbook.Table[playbook.Scenario]{{ID: "s", Value: playbook.Scenario{
+			Title: evil, Covers: []string{"a"}, Leads: playbook.Leads{Primary: "p"},
 			Overview: []string{evil}, Assume: []playbook.Assumption{{Text: evil, Check: &spec}},
-			Recovery: []playbook.Step{step(playbook.Step{Manual: evil}), step(playbook.Step{Run: []string{evil, "${a}" + evil}}),
+			Recovery: []playbook.Step{
+				step(playbook.Step{Manual: evil}), step(playbook.Step{Run: []string{evil, "${a}" + evil}}),
 				step(playbook.Step{Ask: evil, Options: playbook.Table[playbook.Option]{{ID: evil, Value: playbook.Option{Text: evil, If: &spec}}}}),
-				step(playbook.Step{Shell: evil, Where: evil}), step(playbook.Step{Notify: evil, To: []string{evil}})},
+				step(playbook.Step{Shell: evil, Where: evil}), step(playbook.Step{Notify: evil, To: []string{evil}}),
+			},
 		}}},
 	}
 }

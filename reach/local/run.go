@@ -113,8 +113,10 @@ func start(c Command, argv []string, out io.Writer) (cmd *exec.Cmd, open func() 
 		}
 		defer r.Close()
 		// The shell waits for a line. If we die first it reads end-of-file and never starts the command.
-		cmd = &exec.Cmd{Path: "/bin/sh", ExtraFiles: []*os.File{r},
-			Args: append([]string{"sh", "-c", `read -r go <&3 || exit 125; exec 3<&-; exec "$@"`, "sh", path}, argv[1:]...)}
+		cmd = &exec.Cmd{
+			Path: "/bin/sh", ExtraFiles: []*os.File{r},
+			Args: append([]string{"sh", "-c", `read -r go <&3 || exit 125; exec 3<&-; exec "$@"`, "sh", path}, argv[1:]...),
+		}
 		open = func() error {
 			defer w.Close()
 			if err := c.Started(cmd.Process.Pid); err != nil {
@@ -161,7 +163,7 @@ func wait(ctx context.Context, cmd *exec.Cmd, name string, failed error) (int, e
 	case err = <-done:
 	case <-ctx.Done():
 		endGroup(group, grace)
-		err = <-done
+		<-done
 		return exitCode(cmd), fmt.Errorf("run %s: %w", name, ctx.Err())
 	}
 	if failed != nil {

@@ -104,7 +104,8 @@ func TestTableFaces(t *testing.T) {
 	}{
 		{"in a pipe", Printer{}, "scenario     verdict  why\napi-failure  PASS     the objective was met\n日本         FAIL     two lines\n"},
 		{
-			"on a terminal", Printer{TTY: true, Width: 36},
+			"on a terminal",
+			Printer{TTY: true, Width: 36},
 			"SCENARIO     VERDICT  WHY\napi-failure  ✓ PASS   the objective…\n日本         ✗ FAIL   two lines\n",
 		},
 	}
