@@ -92,10 +92,12 @@ func (l *look) report(e *episode, stable bool) OutageReport {
 	r.Flaps = e.flaps
 	r.Start.After, r.StartSeen = l.lastGoodBefore(e.outerStart)
 	r.Start.Until = e.firstEnd
-	r.Failing = e.failing + e.lastStart - e.stretch
+	last := Gap{From: e.stretch, Until: e.lastStart}
 	if e.back {
-		r.Failing = e.failing + e.upMin - e.stretch
+		last.Until = e.upMin
 	}
+	r.stretches = append(slices.Clone(e.stretches), last)
+	r.Failing = covered(r.stretches)
 	r.Ongoing = !stable
 	if stable {
 		first, at := e.run[0].Start, e.stable
@@ -132,4 +134,19 @@ func (l *look) touching(r OutageReport) []Gap {
 	}
 	slices.SortFunc(touched, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Until, b.Until)) })
 	return touched
+}
+
+// covered is how much time the spans cover; what several of them cover counts once.
+func covered(spans []Gap) time.Duration {
+	sorted := slices.SortedFunc(slices.Values(spans), func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
+	var sum time.Duration
+	at := minInstant
+	for _, s := range sorted {
+		from := max(s.From, at)
+		if s.Until > from {
+			sum += s.Until - from
+			at = s.Until
+		}
+	}
+	return sum
 }

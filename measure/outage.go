@@ -47,6 +47,7 @@ type OutageReport struct {
 	Voids int `json:"voids"`
 
 	episodeFails int
+	stretches    []Gap // the failing stretches that Failing adds up
 }
 
 // Outage says what the samples show up to end: the first outage that ended in a sustained window, or one that goes on.

@@ -58,6 +58,13 @@ func simulate(r *rand.Rand, s setting) history {
 		from := span(r, h.end)
 		h.gaps = append(h.gaps, Gap{From: from, Until: from + span(r, 6*s.period) + 1})
 	}
+	h.watch(r)
+	return h
+}
+
+// watch lets the observer look from the beginning to the end.
+func (h *history) watch(r *rand.Rand) {
+	s := h.setting
 	for k := 0; time.Duration(k)*s.period < h.end; k++ {
 		if p, ok := h.probe(r, k); ok {
 			h.probes = append(h.probes, p)
@@ -66,7 +73,32 @@ func simulate(r *rand.Rand, s setting) history {
 	for _, p := range h.probes {
 		h.end = max(h.end, p.End)
 	}
-	return h
+}
+
+// simulateSeveral makes several services that one observer watches: its gaps are the same for all. Some never fail.
+func simulateSeveral(r *rand.Rand, s setting, n int) []history {
+	all := []history{simulate(r, s)}
+	for len(all) < n {
+		h := simulate(r, s)
+		if r.IntN(4) == 0 {
+			h.downs = nil
+		}
+		shift := span(r, 8*s.flapLen+1)
+		for i := range h.downs {
+			h.downs[i].from += shift
+			h.downs[i].until += shift
+		}
+		h.gaps, h.end = all[0].gaps, max(all[0].end, h.end+shift)
+		all = append(all, h)
+	}
+	for i := range all {
+		for _, h := range all {
+			all[i].end = max(all[i].end, h.end)
+		}
+		all[i].probes = nil
+		all[i].watch(r)
+	}
+	return all
 }
 
 func (h *history) probe(r *rand.Rand, k int) (probed, bool) {

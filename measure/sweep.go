@@ -29,9 +29,9 @@ type episode struct {
 	// Of all failures, doubtful ones too: the earliest start, the latest end.
 	outerStart, outerEnd time.Duration
 
-	flaps   int
-	failing time.Duration // of the stretches that are over
-	stretch time.Duration // start of the stretch that goes on
+	flaps     int
+	stretches []Gap         // failing stretches that are over
+	stretch   time.Duration // start of the one that goes on
 
 	// The good answers to probes that started at or after outerEnd.
 	back  bool
@@ -98,7 +98,7 @@ func (w *sweep) fail(s Sample) (edges []Edge) {
 	case wasBack && s.Start >= upEnd:
 		// Only a probe that started after a good answer had come proves that the service went down again.
 		e.flaps++
-		e.failing += upMin - e.stretch
+		e.stretches = append(e.stretches, Gap{From: e.stretch, Until: upMin})
 		e.stretch = s.Start
 		edge.Kind = EdgeFlap
 		edges = append(edges, edge)
