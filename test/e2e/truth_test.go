@@ -12,8 +12,8 @@ import (
 
 // The pace of the Bookstore's playbook in staging. Wider bounds than 2 x (period + timeout) mean that the observer slept.
 const (
-	period  = 150 * time.Millisecond
-	timeout = 140 * time.Millisecond
+	period  = 400 * time.Millisecond
+	timeout = 350 * time.Millisecond
 )
 
 // truth is one line of what the Bookstore's own supervisor wrote down.
