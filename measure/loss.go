@@ -21,6 +21,11 @@ type LossReport struct {
 	Holes int `json:"holes"`
 	Tail  int `json:"tail"`
 
+	// Late is how many of Rows were lost after the first reading: they were seen there, or sent after it. Back is how many of
+	// Rows were absent from an earlier reading and are there in the last: they were lost for some time.
+	Late int `json:"late"`
+	Back int `json:"back"`
+
 	// Acked, Failed and Unknown count the writes; UnknownKept is how many of the unknown are present.
 	Acked       int `json:"acked"`
 	Failed      int `json:"failed"`
@@ -38,22 +43,40 @@ type LossReport struct {
 	Resolution time.Duration `json:"resolution_ns"`
 }
 
+// Reading is one reading of the canary's rows: when it began, and the numbers in the order in which they were read.
+type Reading struct {
+	At      time.Duration `json:"at_ns"`
+	Present []int64       `json:"present"`
+}
+
 // Loss compares what was acknowledged with what is present, in the order it was read back. The outage says when the service
 // stopped; without one (Happened is false) the span reaches to the next survivor.
 func Loss(writes []Write, present []int64, outage OutageReport) LossReport {
+	return LossOver(writes, []Reading{{At: math.MaxInt64, Present: present}}, outage)
+}
+
+// LossOver is Loss over several readings in the order in which they were made; without any it is the zero report. It takes the worst of them: a write is lost
+// when any reading that began after its acknowledgement does not have it. All else is said of the last reading.
+func LossOver(writes []Write, readings []Reading, outage OutageReport) LossReport {
 	var r LossReport
-	count := r.countPresent(present)
+	if len(readings) == 0 {
+		return r
+	}
+	last := readings[len(readings)-1]
+	count := r.countPresent(last.Present)
+	earlier := seenIn(readings[:len(readings)-1])
 	var acked []Write
 	for _, w := range settled(writes) {
 		n := count[w.Seq]
 		delete(count, w.Seq)
 		switch w.State {
 		case WriteAcked:
+			if w.Done > last.At {
+				continue // nobody looked after it
+			}
 			r.Acked++
 			acked = append(acked, w)
-			if n == 0 {
-				r.Lost = append(r.Lost, w.Seq)
-			}
+			r.lose(w, n > 0, readings, earlier)
 		case WriteFailed:
 			r.Failed++
 			if n > 0 {
@@ -73,6 +96,40 @@ func Loss(writes []Write, present []int64, outage OutageReport) LossReport {
 		r.bound(acked, outage)
 	}
 	return r
+}
+
+// lose notes an acknowledged write that some reading does not have. earlier are the numbers in each reading but the last.
+func (r *LossReport) lose(w Write, kept bool, readings []Reading, earlier []map[int64]bool) {
+	missed, seen := false, false
+	for i, numbers := range earlier {
+		if w.Done <= readings[i].At {
+			missed = missed || !numbers[w.Seq]
+			seen = seen || numbers[w.Seq]
+		}
+	}
+	switch {
+	case !kept:
+		r.Lost = append(r.Lost, w.Seq)
+		if len(earlier) > 0 && (seen || w.Sent > readings[0].At) {
+			r.Late++
+		}
+	case missed:
+		r.Lost = append(r.Lost, w.Seq)
+		r.Back++
+	}
+}
+
+// seenIn are the numbers in each reading.
+func seenIn(readings []Reading) []map[int64]bool {
+	var sets []map[int64]bool
+	for _, reading := range readings {
+		set := make(map[int64]bool, len(reading.Present))
+		for _, seq := range reading.Present {
+			set[seq] = true
+		}
+		sets = append(sets, set)
+	}
+	return sets
 }
 
 // countPresent counts each number and notes duplicates and disorder.
