@@ -95,6 +95,8 @@ type Status struct {
 	Superseded []string `json:"superseded,omitempty"`
 	// Kept lists originals that were put aside and not put back.
 	Kept []string `json:"kept,omitempty"`
+	// Discarded lists the kept originals that a person had deleted afterwards.
+	Discarded []string `json:"discarded,omitempty"`
 	// Residue lists what the fault left behind. Empty is proof that there is none.
 	Residue []string `json:"residue,omitempty"`
 	// Cause says what ended it: released, end-of-file, signal, beat, limit, reaper, sweep, halt.

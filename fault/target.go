@@ -15,6 +15,9 @@ type Plan struct {
 	Changes []string `json:"changes"`
 	// Touches are the absolute paths that Inject would change. The undo record must not lie in or above them.
 	Touches []string `json:"touches,omitempty"`
+	// Claims name what else only one fault at a time may have, for example "process 4711". Touches are claimed too, with all
+	// that is in them.
+	Claims []string `json:"claims,omitempty"`
 	// Undo is all that Revert needs, also when Inject stopped half way. It is on disk before Inject is called.
 	Undo json.RawMessage `json:"undo,omitempty"`
 }
@@ -43,4 +46,10 @@ type Target interface {
 	Revert(ctx context.Context, undo json.RawMessage, save Save) (Outcome, error)
 	// Residue looks among the things the fault owned and lists what is left of it.
 	Residue(ctx context.Context, undo json.RawMessage) ([]string, error)
+}
+
+// Discarder is a target that can delete the originals which a revert left aside. It deletes only those that it can still
+// tell to be what Inject put aside, returns their paths, and is never called before the fault has ended.
+type Discarder interface {
+	Discard(ctx context.Context, undo json.RawMessage, kept []string) ([]string, error)
 }

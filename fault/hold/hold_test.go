@@ -296,3 +296,28 @@ func TestHolderIsSmall(t *testing.T) {
 		}
 	}
 }
+
+// holderPID is the process that holds the fault.
+func holderPID(t *testing.T, dir, id string) int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, id+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec struct {
+		Holder struct {
+			PID int `json:"pid"`
+		} `json:"holder"`
+	}
+	if err := json.Unmarshal(b, &rec); err != nil || rec.Holder.PID < 2 {
+		t.Fatalf("holder %d, %v", rec.Holder.PID, err)
+	}
+	return rec.Holder.PID
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -167,6 +168,8 @@ func (h *holder) prepare() error {
 	if err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
+	// What a power loss left behind goes first. If it cannot, it may still be nothing to this fault: the claims say.
+	_, _ = Sweep(context.Background(), h.dir)
 	id := h.req.ID
 	if id == "" {
 		id = newID()
@@ -191,6 +194,12 @@ func (h *holder) record(id string, plan fault.Plan) error {
 	if err != nil {
 		return err
 	}
+	claims := append(plan.Touches, plan.Claims...)
+	claiming, err := h.claim(claims)
+	if err != nil {
+		return err
+	}
+	defer claiming.free()
 	if h.own, err = h.create(id); err != nil {
 		return err
 	}
@@ -200,7 +209,7 @@ func (h *holder) record(id string, plan fault.Plan) error {
 	}
 	writer, _ := os.Executable()
 	h.rec = &Record{
-		Format: format, Writer: writer, Fault: h.req.Fault, Undo: plan.Undo, Deadline: int64(h.until), Holder: me,
+		Format: format, Writer: writer, Fault: h.req.Fault, Undo: plan.Undo, Claims: claims, Deadline: int64(h.until), Holder: me,
 		Status: fault.Status{
 			ID: id, Target: plan.Target, Class: plan.Class, Fidelity: plan.Fidelity, State: fault.Planned,
 			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: exercise,
@@ -283,7 +292,7 @@ func (h *holder) inject() error {
 	})
 	if errors.Is(err, errStuck) {
 		// Two hands on one target must never be. The lock goes with this process, and the reaper takes over.
-		fmt.Fprintf(h.Stderr, "belay-hold: error: inject fault: %v\n", err)
+		h.tell(h.Stderr, fmt.Appendf(nil, "belay-hold: error: inject fault: %v\n", err))
 		os.Exit(exitNotReverted)
 	}
 	if err != nil {
@@ -340,10 +349,15 @@ func (h *holder) say(event string) {
 	if err != nil {
 		return
 	}
+	h.tell(h.Stdout, append(b, '\n'))
+}
+
+// tell writes, but waits no longer than a second for a reader.
+func (h *holder) tell(w io.Writer, b []byte) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = h.Stdout.Write(append(b, '\n'))
+		_, _ = w.Write(b)
 	}()
 	select {
 	case <-done:

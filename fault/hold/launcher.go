@@ -41,8 +41,11 @@ type Held struct {
 	// confirmed is closed when the holder says that it holds.
 	confirmed chan struct{}
 
-	mu     sync.Mutex // stdin and what follows
+	// in guards stdin and closed. A write blocks while the holder is frozen, so nothing else may wait for it.
+	in     sync.Mutex
 	closed bool
+
+	mu     sync.Mutex // what follows
 	status fault.Status
 	err    error
 }
@@ -140,8 +143,8 @@ func (l Launcher) start(dir string, r Request, line []byte) (*Held, error) {
 
 // beat writes one line. A holder that is gone is noticed elsewhere.
 func (h *Held) beat(line []byte) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.in.Lock()
+	defer h.in.Unlock()
 	if !h.closed {
 		_, _ = h.stdin.Write(line)
 	}
@@ -166,8 +169,8 @@ func (h *Held) beats(every time.Duration) {
 
 // close ends the holder's input, saying that it is meant.
 func (h *Held) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.in.Lock()
+	defer h.in.Unlock()
 	if !h.closed {
 		h.closed = true
 		_, _ = io.WriteString(h.stdin, releaseLine+"\n")
@@ -207,10 +210,10 @@ func (h *Held) follow(cmd *exec.Cmd, stdout io.Reader, stderr *bytes.Buffer) {
 		}
 	}
 	err := cmd.Wait()
-	h.mu.Lock()
+	_ = h.stdin.Close() // also ends a write that still blocks
+	h.in.Lock()
 	h.closed = true
-	h.mu.Unlock()
-	_ = h.stdin.Close()
+	h.in.Unlock()
 	h.settle(err, strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(stderr.String()), "belay-hold: error:")))
 }
 

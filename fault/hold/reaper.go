@@ -116,6 +116,7 @@ func (p Process) reap(k keeper, id string) (int, error) {
 		got <- l
 	}()
 	cause := causeReaper
+	seen := rec
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -124,8 +125,12 @@ func (p Process) reap(k keeper, id string) (int, error) {
 			return exitError, err
 		case l := <-got:
 			defer l.free()
-			return k.takeOver(id, cause)
+			return k.takeOver(id, cause, seen)
 		case <-tick.C:
+			// The record may be taken away together with its directory. What it said last is kept for that.
+			if now, err := k.read(id); err == nil {
+				seen = now
+			}
 			if k.overdue(id, rec, p.Grace) {
 				_ = proc.Signal(rec.Holder, unix.SIGKILL)
 				cause = causeLimit
@@ -147,11 +152,16 @@ func (k keeper) overdue(id string, rec *Record, grace time.Duration) bool {
 	return true
 }
 
-// takeOver ends a fault whose lock has just become ours, unless it has ended.
-func (k keeper) takeOver(id, cause string) (int, error) {
+// takeOver ends a fault whose lock has just become ours, unless it has ended. If its record is gone, what the reaper saw
+// of it last has to do: taking back twice does no harm.
+func (k keeper) takeOver(id, cause string, seen *Record) (int, error) {
 	rec, err := k.read(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return exitOK, nil
+		if seen.Phase == recorded || seen.Phase == armed {
+			// It may have come further since. Reverting what never began changes nothing.
+			seen.Phase = injecting
+		}
+		rec, err = seen, nil
 	}
 	if err != nil {
 		return exitError, err

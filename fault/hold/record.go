@@ -44,6 +44,8 @@ type Record struct {
 	Fault  fault.Spec      `json:"fault"`
 	Status fault.Status    `json:"status"`
 	Undo   json.RawMessage `json:"undo,omitempty"`
+	// Claims are what no other fault may touch while this one is not settled: paths with all below them, and other names.
+	Claims []string `json:"claims,omitempty"`
 	// Broken says why the fault could not be injected or confirmed. Taking it back does not make that good.
 	Broken string `json:"broken,omitempty"`
 	// Deadline is CLOCK_BOOTTIME in nanoseconds, and means nothing in another boot than Holder's.

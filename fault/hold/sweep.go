@@ -164,6 +164,10 @@ func (k keeper) sweep(id, cause string, get func(string) (lock, error)) (fault.S
 	if err != nil {
 		return fault.Status{}, false, err
 	}
+	if r.Phase != settled && !over(r.Holder) {
+		// The lock was free although its owner lives: it is about to end, or the lock's file was removed and made anew.
+		return fault.Status{}, false, nil
+	}
 	k.end(r, cause)
 	if r.Phase != settled {
 		return r.Status, true, unsettled(r.Status)

@@ -90,6 +90,9 @@ func (a away) Inject(ctx context.Context, undo json.RawMessage, save fault.Save)
 
 // out moves the file aside, if it is still the one of the plan.
 func (m move) out() error {
+	if same, there, err := m.Was.is(m.Path); err != nil || there && !same {
+		return errors.Join(err, fmt.Errorf("%s was replaced since it was planned", m.Path))
+	}
 	if err := moveNew(m.Path, m.Stash); err != nil {
 		return err
 	}
@@ -218,8 +221,18 @@ func (a away) Residue(_ context.Context, undo json.RawMessage) ([]string, error)
 	return left, nil
 }
 
-// moveOld is moveNew where the file system cannot do it in one step.
+// moveOld is moveNew where the file system cannot do it in one step. A file gets its second name before it loses the
+// first, so that nothing is overwritten. A directory cannot have two names: only an empty one could be overwritten.
 func moveOld(from, to string) error {
+	if st, err := os.Lstat(from); err == nil && !st.IsDir() {
+		err := os.Link(from, to)
+		if err == nil {
+			return os.Remove(from)
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	if _, err := os.Lstat(to); err == nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: fs.ErrExist}
 	}

@@ -95,6 +95,7 @@ func (c command) Plan(ctx context.Context, _ string) (fault.Plan, error) {
 	}
 	p := fault.Plan{
 		Target: quote(c.cfg.Inject), Class: fault.Restore, Fidelity: fault.Fidelity(c.cfg.Fidelity),
+		Claims:  []string{"command " + quote(c.cfg.Inject) + " in " + u.Dir},
 		Changes: []string{"run " + quote(c.cfg.Inject) + " in " + u.Dir, "take it back with " + quote(c.cfg.Revert)},
 	}
 	if p.Fidelity == "" {

@@ -267,19 +267,59 @@ func (c corrupt) Revert(_ context.Context, undo json.RawMessage, _ fault.Save) (
 	if err != nil {
 		return fault.Outcome{}, err
 	}
+	why, err := u.untouched()
 	if len(u.At) > 0 {
-		why, err := u.restore()
-		if err != nil {
-			return fault.Outcome{}, err
-		}
-		if why != "" {
-			return u.superseded(why), nil
-		}
+		why, err = u.restore()
+	}
+	if err != nil {
+		return fault.Outcome{}, err
+	}
+	if why != "" {
+		return u.superseded(why), nil
 	}
 	if err := os.Remove(u.Stash); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.Outcome{}, err
 	}
 	return fault.Outcome{}, nil
+}
+
+// untouched proves that nothing was flipped before the copy is deleted, when the record does not say which bytes are: the
+// copy, whole or cut short, must be what the file begins with.
+func (u corruptUndo) untouched() (superseded string, err error) {
+	stash, err := os.OpenFile(u.Stash, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer stash.Close()
+	differs := u.Path + " is not what was put aside: it was changed since"
+	f, err := u.open()
+	switch {
+	case errors.Is(err, errReplaced) || errors.Is(err, unix.ELOOP) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR):
+		return differs, nil
+	case err != nil:
+		return "", err
+	}
+	defer f.Close()
+	a, b := make([]byte, 256<<10), make([]byte, 256<<10)
+	for {
+		n, err := io.ReadFull(stash, a)
+		if n == 0 && errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return "", err
+		}
+		m, err := io.ReadFull(f, b[:n])
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if m < n || !bytes.Equal(a[:n], b[:n]) {
+			return differs, nil
+		}
+	}
 }
 
 func (u corruptUndo) superseded(why string) fault.Outcome {
@@ -323,7 +363,16 @@ func (u corruptUndo) restore() (superseded string, err error) {
 	if err := u.write(f, u.Old); err != nil {
 		return "", err
 	}
-	return "", errors.Join(f.Sync(), os.Chtimes(u.Path, time.Time{}, u.Modified))
+	return "", errors.Join(f.Sync(), u.setModified())
+}
+
+// setModified puts the time of the last change back, and follows no link that was put there meanwhile.
+func (u corruptUndo) setModified() error {
+	ts, err := unix.TimeToTimespec(u.Modified)
+	if err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, u.Path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func (c corrupt) Residue(_ context.Context, undo json.RawMessage) ([]string, error) {

@@ -184,6 +184,7 @@ func (v victims) plan(class fault.Class, fidelity fault.Fidelity, verb string) (
 		undo.Victims = append(undo.Victims, i.Process)
 		names = append(names, i.String())
 		p.Changes = append(p.Changes, verb+" "+i.String())
+		p.Claims = append(p.Claims, fmt.Sprintf("process %d", i.PID))
 	}
 	p.Target = strings.Join(names, ", ")
 	if v.PIDFile != "" {

@@ -20,7 +20,7 @@ type faultOptions struct {
 
 func newFault(app *App) *cobra.Command {
 	return group("fault", "See, plan and take back faults",
-		newFaultPlan(app), newFaultList(app), newFaultRevert(app), newFaultSweep(app), newFaultCapabilities(app))
+		newFaultPlan(app), newFaultList(app), newFaultRevert(app), newFaultSweep(app), newFaultDiscard(app), newFaultCapabilities(app))
 }
 
 // FaultJSON is one fault as --json prints it.
@@ -37,6 +37,7 @@ type FaultJSON struct {
 	Cause      string         `json:"cause,omitempty"`
 	Superseded []string       `json:"superseded,omitempty"`
 	Kept       []string       `json:"kept,omitempty"`
+	Discarded  []string       `json:"discarded,omitempty"`
 	Residue    []string       `json:"residue,omitempty"`
 	Error      string         `json:"error,omitempty"`
 }
@@ -54,7 +55,7 @@ func faultJSON(s fault.Status) FaultJSON {
 	return FaultJSON{
 		ID: s.ID, Target: s.Target, Class: s.Class, State: s.State, Since: s.Since, Limit: s.Limit.String(),
 		Fidelity: s.Fidelity, Exercise: s.Exercise, Confirmed: s.Confirmed, Cause: s.Cause,
-		Superseded: s.Superseded, Kept: s.Kept, Residue: s.Residue, Error: s.Error,
+		Superseded: s.Superseded, Kept: s.Kept, Discarded: s.Discarded, Residue: s.Residue, Error: s.Error,
 	}
 }
 

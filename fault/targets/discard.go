@@ -1,0 +1,70 @@
+package targets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/belay-dr/belay/fault"
+)
+
+// Both kinds of fault that put originals aside can delete them.
+var (
+	_ fault.Discarder = away{}
+	_ fault.Discarder = corrupt{}
+)
+
+// Discard deletes what was put aside and is still the same file or directory.
+func (a away) Discard(_ context.Context, undo json.RawMessage, kept []string) ([]string, error) {
+	u, err := readAway(undo)
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, m := range u.Moved {
+		if !slices.Contains(kept, m.Stash) {
+			continue
+		}
+		same, there, err := m.Was.is(m.Stash)
+		if err != nil {
+			return gone, err
+		}
+		if there && !same {
+			return gone, fmt.Errorf("%s is not what was put aside there", m.Stash)
+		}
+		// A directory is deleted without following a link in it.
+		if err := os.RemoveAll(m.Stash); err != nil {
+			return gone, err
+		}
+		if err := syncDir(filepath.Dir(m.Stash)); err != nil {
+			return gone, err
+		}
+		gone = append(gone, m.Stash)
+	}
+	return gone, nil
+}
+
+// Discard deletes the copy, if a regular file is there.
+func (c corrupt) Discard(_ context.Context, undo json.RawMessage, kept []string) ([]string, error) {
+	u, err := readCorrupt(undo)
+	if err != nil || !slices.Contains(kept, u.Stash) {
+		return nil, err
+	}
+	st, err := os.Lstat(u.Stash)
+	if os.IsNotExist(err) {
+		return []string{u.Stash}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not what was put aside there", u.Stash)
+	}
+	if err := os.Remove(u.Stash); err != nil {
+		return nil, err
+	}
+	return []string{u.Stash}, syncDir(filepath.Dir(u.Stash))
+}
