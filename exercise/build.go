@@ -1,6 +1,7 @@
 package exercise
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -19,6 +20,10 @@ func Build(s State, started, ended time.Time) Result {
 		Steps: s.stepResults(), Deviations: texts(s.Deviations), Notes: texts(s.Notes),
 		Digests: map[string]string{"plan": s.PlanDigest, "closure": p.Closure, "substance": p.Substance},
 		Parts:   maps.Clone(p.Parts), Grade: "observed",
+		RTO: f.RTO, RPO: f.RPO, Baseline: s.baselineSeen(), Notices: s.noticesSeen(),
+	}
+	if p.RPO == 0 {
+		r.RPO = NotStated
 	}
 	if r.Verdict, r.Why = Judge(f); r.Verdict == Invalid {
 		r.Attribution = "" // what proves nothing is attributed to nothing
@@ -32,6 +37,10 @@ func Build(s State, started, ended time.Time) Result {
 // measured takes over the numbers.
 func (r *Result) measured(m Measured) {
 	r.Flaps, r.FailingMS, r.SpanMS = m.Flaps, ms(m.Failing), ms(m.Span)
+	if r.Relapses = m.Relapses; m.Relapses > 0 {
+		again := millis(measure.Bounds{Lower: m.RelapseLower, Upper: m.RelapseUpper, Censored: m.RelapseCensored})
+		r.RelapseMS = &again
+	}
 	r.Versions = maps.Clone(m.Versions)
 	for name, sum := range m.Files {
 		r.Digests["file:"+name] = sum
@@ -47,6 +56,33 @@ func (r *Result) measured(m Measured) {
 	}
 }
 
+func (s *State) baselineSeen() *BaselineSeen {
+	b := s.Baseline
+	if b == nil {
+		return nil
+	}
+	seen := &BaselineSeen{Probes: b.Probes, Failed: b.Failed, WatchedMS: ms(b.Watched), Waited: b.Failed > 0}
+	seen.Text = fmt.Sprintf("%d probes, none failed", b.Probes)
+	if b.Failed > 0 {
+		seen.Text = fmt.Sprintf("%d of %d probes failed; Belay waited %s for %s without a failure", b.Failed, b.Probes,
+			b.Watched.Round(time.Millisecond), s.Plan.Baseline)
+	}
+	return seen
+}
+
+func (s *State) noticesSeen() []NoticeSeen {
+	var out []NoticeSeen
+	for _, n := range s.notices() {
+		seen := NoticeSeen{Who: n.Who, How: n.How, WithinMS: n.Within.Milliseconds(), Why: n.Why, Text: n.Text}
+		if at, ok := s.since(Declared); ok {
+			listed := ms(at)
+			seen.ListedMS, seen.By = &listed, s.DeclaredBy
+		}
+		out = append(out, seen)
+	}
+	return out
+}
+
 func (s *State) faultSeen() FaultSeen {
 	if s.Fault.Status == nil {
 		return FaultSeen{}
@@ -54,7 +90,7 @@ func (s *State) faultSeen() FaultSeen {
 	st := *s.Fault.Status
 	return FaultSeen{
 		ID: st.ID, Target: st.Target, Class: string(st.Class), Fidelity: string(st.Fidelity), State: string(st.State),
-		Confirmed: st.Confirmed, Superseded: st.Superseded, Residue: st.Residue,
+		Confirmed: st.Confirmed, Superseded: st.Superseded, Kept: st.Kept, Residue: st.Residue,
 	}
 }
 

@@ -51,6 +51,7 @@ func Compile(pb *playbook.Playbook, scenario, environment string, mode Mode, opt
 		func() error { return c.procedure(Test, sc.Test, "", []string{scenario}) },
 		func() error { return c.procedure(Resume, sc.Resume, "", []string{scenario}) },
 		func() error { return c.procedure(Backout, sc.Backout, "", []string{scenario}) },
+		func() error { return c.notices(sc) },
 		func() error { return c.digests(scenario) },
 	}
 	for _, step := range steps {
@@ -88,9 +89,13 @@ func (c *compiler) head(sc *playbook.Scenario, scenario string, mode Mode, opts 
 	if p.Limit == 0 || p.Limit > p.TimeBox {
 		p.Limit = p.TimeBox
 	}
+	p.BaselineLimit = baselineLimit(p.Baseline)
 	p.Grace = min(max(defaultGrace, 4*p.Pace.Grace()), p.TimeBox)
 	return p
 }
+
+// baselineLimit is how long a steady state is waited for: on a busy machine a probe may time out now and then.
+func baselineLimit(baseline time.Duration) time.Duration { return 3*baseline + 5*time.Second }
 
 // observation plans the probes: the first probe of each covered service decides, all others are shown.
 func (c *compiler) observation(sc *playbook.Scenario) error {

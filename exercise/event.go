@@ -53,7 +53,17 @@ type Event struct {
 	// Holds says whether a condition held.
 	Holds    *bool         `json:"holds,omitempty"`
 	Fault    *fault.Status `json:"fault,omitempty"`
+	Baseline *SteadyState  `json:"baseline,omitempty"`
 	Measured *Measured     `json:"measured,omitempty"`
+}
+
+// SteadyState is what was seen before the fault.
+type SteadyState struct {
+	// Probes counts the conclusive probes of the targets that decide, Failed those of them that failed.
+	Probes int `json:"probes"`
+	Failed int `json:"failed"`
+	// Watched is how long it was watched in all: longer than the baseline when a failure began it again.
+	Watched time.Duration `json:"watched_ns"`
 }
 
 // Captured is one captured value.
@@ -84,8 +94,15 @@ type Measured struct {
 	Flaps   int           `json:"flaps"`
 	Failing time.Duration `json:"failing_ns"`
 	Span    time.Duration `json:"span_ns"`
-	// Loss is nil when no canary ran.
-	Loss *Loss `json:"loss,omitempty"`
+	// Relapses is how many further outages there were after the service had been stable. The other three bound their lengths,
+	// added up.
+	Relapses        int           `json:"relapses,omitempty"`
+	RelapseLower    time.Duration `json:"relapse_lower_ns,omitempty"`
+	RelapseUpper    time.Duration `json:"relapse_upper_ns,omitempty"`
+	RelapseCensored bool          `json:"relapse_censored,omitempty"`
+	// Loss is nil when no canary ran, or its rows could not be read back; LossWhy says which.
+	Loss    *Loss  `json:"loss,omitempty"`
+	LossWhy string `json:"loss_why,omitempty"`
 	// LossLower and LossUpper are the bounds of the span of lost data.
 	LossLower    time.Duration `json:"loss_lower_ns,omitempty"`
 	LossUpper    time.Duration `json:"loss_upper_ns,omitempty"`
@@ -115,6 +132,7 @@ const (
 	DoAsk     CommandKind = "ask"      // ask a person to do the step, decide, or approve
 	DoSettle  CommandKind = "settle"   // ask a person what became of a step nobody knows about
 	DoCancel  CommandKind = "cancel"   // stop acting on the command named by Target
+	DoRead    CommandKind = "read"     // read the canary's rows and keep what is there; nothing is said of it yet
 	DoRelease CommandKind = "release"  // end the fault and look for residue
 	DoMeasure CommandKind = "measure"  // drain the probes, read the canary back, do the arithmetic
 	DoClose   CommandKind = "close"    // write the closing record; nothing follows
@@ -129,6 +147,8 @@ type Command struct {
 	Step *Node `json:"step,omitempty"`
 	// Attempt counts from 1.
 	Attempt int `json:"attempt,omitempty"`
+	// Notices are who is to be told, for the declaration.
+	Notices []Notice `json:"notices,omitempty"`
 	// Hint is what Belay would choose, where it asks a person.
 	Hint string        `json:"hint,omitempty"`
 	Wait time.Duration `json:"wait_ns,omitempty"`

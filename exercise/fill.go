@@ -99,10 +99,8 @@ func (m *machine) fill(n Node) (Node, error) {
 
 // began is the wall clock at which the outage was first seen, for messages to people.
 func (s *State) began() time.Time {
-	for _, e := range s.Edges {
-		if at, ok := s.since(Faulted); e.Kind == Down && (!ok || e.At >= at-s.Plan.Pace.Timeout) {
-			return s.Plan.Planned.Add(e.At)
-		}
+	if e, ok := s.failed(); ok {
+		return s.Plan.Planned.Add(e.At)
 	}
 	return s.Plan.Planned.Add(s.Now)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // MachineVersion is the version of Step. A state made by another version is not continued.
-const MachineVersion = 1
+const MachineVersion = 2
 
 // Plan is an exercise before it begins: everything that it needs to know, frozen. It is plain data; two plans with the
 // same JSON are the same plan.
@@ -47,8 +47,10 @@ type Plan struct {
 	Nodes []Node `json:"nodes"`
 
 	Pace measure.Pace `json:"pace"`
-	// Baseline is how long the steady state is watched before the fault.
-	Baseline time.Duration `json:"baseline_ns"`
+	// Baseline is how long the service must have been steady before the fault, without a single failing probe. BaselineLimit is
+	// how long that is waited for; nothing is broken meanwhile.
+	Baseline      time.Duration `json:"baseline_ns"`
+	BaselineLimit time.Duration `json:"baseline_limit_ns"`
 	// TimeBox ends an exercise that is still going on.
 	TimeBox time.Duration `json:"time_box_ns"`
 	// Grace is how long after the fault the service may still look healthy.
@@ -56,6 +58,9 @@ type Plan struct {
 	RTO        time.Duration `json:"rto_ns,string"`
 	RPO        time.Duration `json:"rpo_ns,string"`
 	RecoversBy string        `json:"recovers_by"`
+
+	// Notices say who is to be told when the disaster is declared. Belay shows them; it sends nothing.
+	Notices []Notice `json:"notices,omitempty"`
 
 	// Closure and Substance are digests of the playbook; Parts are the closure's, part by part.
 	Closure   string            `json:"closure"`
@@ -88,6 +93,18 @@ type Check struct {
 type Assumption struct {
 	Text  string `json:"text"`
 	Check *Check `json:"check,omitempty"`
+}
+
+// Notice is a notification of the playbook whose condition holds for the scenario.
+type Notice struct {
+	// When is the condition, as it is written.
+	When   string        `json:"when"`
+	Who    []string      `json:"who"`
+	How    []string      `json:"how,omitempty"`
+	Within time.Duration `json:"within_ns,omitempty"`
+	Why    string        `json:"why,omitempty"`
+	// Text is the message.
+	Text string `json:"text,omitempty"`
 }
 
 // The procedures of a scenario, as Node.Procedure names them.

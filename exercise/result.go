@@ -91,15 +91,25 @@ type Result struct {
 	// Attribution is what brought the service back: procedure, platform, reversal, or empty when it did not come back.
 	Attribution string `json:"attribution"`
 
-	OutageMS Millis    `json:"outage_ms"`
-	Loss     *Loss     `json:"loss"`
-	SplitMS  Split     `json:"split_ms"`
-	RTOMS    int64     `json:"rto_ms"`
-	RPOMS    int64     `json:"rpo_ms"`
-	Fault    FaultSeen `json:"fault"`
+	OutageMS Millis `json:"outage_ms"`
+	Loss     *Loss  `json:"loss"`
+	SplitMS  Split  `json:"split_ms"`
+	RTOMS    int64  `json:"rto_ms"`
+	// RPOMS is zero when no RPO is stated.
+	RPOMS int64 `json:"rpo_ms"`
+	// RTO and RPO are the verdicts on each: met, missed or undecided. RPO is "not stated" when the scenario names none.
+	RTO   measure.Verdict `json:"rto"`
+	RPO   measure.Verdict `json:"rpo"`
+	Fault FaultSeen       `json:"fault"`
 
+	// Baseline is what was seen before the fault; nil when nobody looked.
+	Baseline *BaselineSeen `json:"baseline,omitempty"`
 	// Flaps is how often the service went down again before it was stable.
 	Flaps int `json:"flaps"`
+	// Relapses is how many further outages there were after it had been stable, RelapseMS their lengths added up. They are no part
+	// of OutageMS, and they count against the RTO.
+	Relapses  int     `json:"relapses"`
+	RelapseMS *Millis `json:"relapse_ms,omitempty"`
 	// FailingMS is the total failing time, SpanMS the time from the first failure to the last.
 	FailingMS float64 `json:"failing_ms"`
 	SpanMS    float64 `json:"span_ms"`
@@ -107,6 +117,8 @@ type Result struct {
 	Steps      []StepResult `json:"steps"`
 	Deviations []string     `json:"deviations,omitempty"`
 	Notes      []string     `json:"notes,omitempty"`
+	// Notices are who was to be told once the disaster was declared. Belay sends nothing.
+	Notices []NoticeSeen `json:"notices,omitempty"`
 
 	// Digests: "plan" of the frozen plan, "closure" of what the exercise proves, "substance" of the playbook.
 	Digests map[string]string `json:"digests"`
@@ -132,8 +144,44 @@ type Loss struct {
 	Duplicates int `json:"duplicates"`
 	Reordered  int `json:"reordered"`
 	Holes      int `json:"holes"`
+	// Late is how many of Rows were lost after the service was stable, for example when the old primary came back. Back is how
+	// many of Rows were missing then and are there now.
+	Late int `json:"late"`
+	Back int `json:"back"`
+	// Readings is how often the rows were read back; late loss shows only from the second on.
+	Readings int `json:"readings"`
 	// ResolutionMS is the longest gap between acknowledged writes: no loss shorter than this could be seen.
 	ResolutionMS float64 `json:"resolution_ms"`
+}
+
+// NotStated is the verdict on an objective that the scenario does not name.
+const NotStated measure.Verdict = "not stated"
+
+// BaselineSeen is what was seen of the steady state before the fault.
+type BaselineSeen struct {
+	// Probes and Failed count the conclusive probes, WatchedMS is how long they were watched.
+	Probes    int     `json:"probes"`
+	Failed    int     `json:"failed"`
+	WatchedMS float64 `json:"watched_ms"`
+	// Waited says that a failure began the baseline again.
+	Waited bool `json:"waited"`
+	// Text says it in words.
+	Text string `json:"text"`
+}
+
+// NoticeSeen is one notification, and when it was put before a person.
+type NoticeSeen struct {
+	Who      []string `json:"who"`
+	How      []string `json:"how,omitempty"`
+	WithinMS int64    `json:"within_ms,omitempty"`
+	Why      string   `json:"why,omitempty"`
+	Text     string   `json:"text,omitempty"`
+	// ListedMS is when the disaster was declared; null when it was not.
+	ListedMS *float64 `json:"listed_ms"`
+	// By is who declared it.
+	By string `json:"by,omitempty"`
+	// Sent is always false in this version.
+	Sent bool `json:"sent"`
 }
 
 // Split is where the time went, in milliseconds. A part that did not happen is null.
@@ -155,7 +203,9 @@ type FaultSeen struct {
 	State      string   `json:"state,omitempty"`
 	Confirmed  string   `json:"confirmed,omitempty"`
 	Superseded []string `json:"superseded,omitempty"`
-	Residue    []string `json:"residue,omitempty"`
+	// Kept lists the originals that stay aside because a recovery has taken their place.
+	Kept    []string `json:"kept,omitempty"`
+	Residue []string `json:"residue,omitempty"`
 }
 
 // StepResult is what became of one step.

@@ -51,6 +51,16 @@ func (m *machine) settled() {
 // stable is reached when the tests have passed and the service has answered for a whole window.
 func (m *machine) stable() {
 	m.enter(Stable)
+	if len(m.Plan.Canaries) > 0 {
+		// What is there now, before the fault is taken back: rows that go later were lost late.
+		m.give("read", 1, Command{Kind: DoRead})
+		return
+	}
+	m.afterStable()
+}
+
+// afterStable goes on with the end of the fault, or with the resume procedure where it has ended.
+func (m *machine) afterStable() {
 	if m.Fault.Released {
 		m.begin(Resume)
 		return

@@ -22,8 +22,13 @@ type State struct {
 	Now time.Duration `json:"now_ns"`
 
 	Targets []Target `json:"targets"`
-	Edges   []Edge   `json:"edges,omitempty"`
-	Fault   Fault    `json:"fault"`
+	// Baseline is what was seen before the fault, once that is known.
+	Baseline *SteadyState `json:"baseline,omitempty"`
+	Edges    []Edge       `json:"edges,omitempty"`
+	Fault    Fault        `json:"fault"`
+
+	// DeclaredBy is who declared the disaster; empty until somebody has.
+	DeclaredBy string `json:"declared_by,omitempty"`
 
 	// Procedure is the one being carried out, At the index of its current node; -1 when there is none.
 	Procedure string      `json:"procedure,omitempty"`
@@ -88,6 +93,7 @@ type Edge struct {
 type Fault struct {
 	// Asked says that the driver was asked to hold it, Confirmed that its effect was seen.
 	Asked       bool          `json:"asked,omitempty"`
+	AskedAt     time.Duration `json:"asked_at_ns,omitempty"`
 	Confirmed   bool          `json:"confirmed,omitempty"`
 	ConfirmedAt time.Duration `json:"confirmed_at_ns,omitempty"`
 	// Released says that the driver was asked to end it, Ended that it is over.
@@ -203,6 +209,23 @@ func (s *State) steady() bool {
 	return !slices.ContainsFunc(s.Targets, func(t Target) bool {
 		return t.Primary && (t.State == Down || t.State == Up)
 	})
+}
+
+// failed is the first failure of a target that decides since the fault was asked for. What failed before is the baseline's.
+func (s *State) failed() (Edge, bool) {
+	if !s.Fault.Asked {
+		return Edge{}, false
+	}
+	for _, e := range s.Edges {
+		if e.Kind == Down && e.At >= s.Fault.AskedAt && s.primary(e.Target) {
+			return e, true
+		}
+	}
+	return Edge{}, false
+}
+
+func (s *State) primary(target string) bool {
+	return slices.ContainsFunc(s.Targets, func(t Target) bool { return t.Primary && t.Name == target })
 }
 
 // since returns when the phase began, and whether it did.

@@ -123,7 +123,7 @@ func (m *machine) answered(e Event) bool {
 	}
 	switch c.Kind {
 	case DoObserve:
-		m.observed(e)
+		m.observed(c, e)
 	case DoTimeBox:
 		m.stop(Event{Kind: Stopped, At: m.Now, By: "time box", Text: fmt.Sprintf("the time box of %s is over", m.Plan.TimeBox)})
 	case DoInject:
@@ -132,6 +132,8 @@ func (m *machine) answered(e Event) bool {
 		m.graceOver()
 	case DoDeclare:
 		m.declared(e)
+	case DoRead:
+		m.afterStable()
 	case DoRelease:
 		m.released(e)
 	case DoMeasure:
@@ -150,9 +152,16 @@ func (m *machine) nameOf(c Command) string {
 	return c.ID
 }
 
-// observed takes the answer about the baseline.
-func (m *machine) observed(e Event) {
+// observed takes the answer about the baseline. A probe that failed since then has it watched again, within its limit.
+func (m *machine) observed(c Command, e Event) {
+	if e.Baseline != nil {
+		seen := *e.Baseline
+		m.Baseline = &seen
+	}
+	begun, _ := m.since(Baseline)
 	switch {
+	case e.Kind == CommandDone && m.down() && m.Now < begun+m.Plan.BaselineLimit:
+		m.give("observe", c.Attempt+1, Command{Kind: DoObserve})
 	case e.Kind != CommandDone:
 		m.broken("the steady state was not healthy before the fault: " + e.Text)
 	case m.down():
@@ -160,7 +169,7 @@ func (m *machine) observed(e Event) {
 	case m.Plan.Fault == nil:
 		m.broken("the scenario names no fault")
 	default:
-		m.Fault.Asked = true
+		m.Fault.Asked, m.Fault.AskedAt = true, m.Now
 		m.give("inject", 1, Command{Kind: DoInject, Wait: m.Plan.Limit})
 	}
 }
@@ -208,7 +217,7 @@ func (m *machine) graceOver() {
 func (m *machine) detect() {
 	m.enter(Detected)
 	m.cancel(DoGrace)
-	m.give("declare", 1, Command{Kind: DoDeclare})
+	m.give("declare", 1, Command{Kind: DoDeclare, Notices: m.notices()})
 }
 
 // declared takes the answer to the declaration.
@@ -220,6 +229,7 @@ func (m *machine) declared(e Event) {
 		m.stop(Event{Kind: Stopped, At: e.At, By: e.By, Text: "not declared: " + e.Text})
 		return
 	}
+	m.DeclaredBy = e.By
 	m.enter(Declared)
 	m.begin(Recovery)
 }

@@ -54,6 +54,9 @@ func Judge(f Facts) (Verdict, string) {
 	return verdict, why
 }
 
+// NoRPO is said of an exercise whose scenario names no recovery point objective: nothing was met there.
+const NoRPO = "no RPO is stated"
+
 // needsUpdate is what a deviation says, whatever else decided the verdict.
 const needsUpdate = "somebody did what is not written: the playbook needs an update"
 
@@ -91,6 +94,9 @@ func judge(f Facts) (Verdict, string) {
 		return Inconclusive, "the RTO is undecided: " + f.RTOWhy
 	case f.RPO == measure.Undecided:
 		return Inconclusive, "the RPO is undecided: " + f.RPOWhy
+	}
+	if f.RPO == "" {
+		return Pass, "the fault was seen, the playbook was followed, and the RTO is met; " + NoRPO
 	}
 	return Pass, "the fault was seen, the playbook was followed, and the objectives are met"
 }
@@ -138,26 +144,60 @@ func (s *State) whyOf(step string) string {
 func (s *State) objectives(f *Facts) {
 	f.RTO = measure.Undecided
 	if s.Plan.RPO > 0 {
-		f.RPO, f.RPOWhy = measure.Undecided, "no canary ran, so nothing is known of lost data"
+		f.RPO, f.RPOWhy = measure.Undecided, s.whyNoLoss()
 	}
 	m := s.Measured
+	if !s.Fault.Confirmed {
+		f.RTOWhy = "nothing was broken"
+		return
+	}
 	if m == nil || m.Why != "" && !m.Seen {
 		f.RTOWhy = "nothing was measured"
 		return
 	}
-	f.Outage, f.Censored = m.Seen, m.Seen && m.Censored
+	f.Outage, f.Censored = m.Seen, m.Seen && (m.Censored || m.RelapseCensored)
 	bounds := measure.Bounds{Lower: m.Lower, Upper: m.Upper, Censored: m.Censored}
 	if !m.Seen {
 		bounds = measure.Bounds{Upper: m.Upper}
 	}
+	f.RTOWhy = "the outage lasted " + between(bounds)
+	if m.Relapses > 0 {
+		// The outage ended when the service was stable; what failed later counts all the same.
+		bounds.Lower, bounds.Upper = bounds.Lower+m.RelapseLower, bounds.Upper+m.RelapseUpper
+		bounds.Censored = bounds.Censored || m.RelapseCensored
+		f.RTOWhy += fmt.Sprintf(", and with %s after the service had been stable it was down for %s", relapses(m.Relapses), between(bounds))
+	}
 	f.RTO = measure.Judge(bounds, s.Plan.RTO)
-	f.RTOWhy = fmt.Sprintf("the outage lasted %s, the objective is %s", between(bounds), s.Plan.RTO)
+	f.RTOWhy += fmt.Sprintf(", the objective is %s", s.Plan.RTO)
 	if s.Plan.RPO == 0 || m.Loss == nil {
 		return
 	}
 	lost := measure.Bounds{Lower: m.LossLower, Upper: m.LossUpper, Censored: m.LossCensored}
 	f.RPO = measure.Judge(lost, s.Plan.RPO)
 	f.RPOWhy = fmt.Sprintf("data of %s was lost, the objective is %s", between(lost), s.Plan.RPO)
+}
+
+// whyNoLoss says why nothing is known of lost data, and what to do about it.
+func (s *State) whyNoLoss() string {
+	if len(s.Plan.Canaries) == 0 {
+		service := "NAME"
+		if len(s.Plan.Covers) > 0 {
+			service = s.Plan.Covers[0]
+		}
+		return fmt.Sprintf("no canary wrote, so nothing is known of lost data; add one to belay.yaml as services.%s.canary, "+
+			"or to a service that needs it", service)
+	}
+	if s.Measured != nil && s.Measured.LossWhy != "" {
+		return s.Measured.LossWhy
+	}
+	return "the canary's rows were not read back, so nothing is known of lost data"
+}
+
+func relapses(n int) string {
+	if n == 1 {
+		return "1 relapse"
+	}
+	return fmt.Sprintf("%d relapses", n)
 }
 
 func between(b measure.Bounds) string {

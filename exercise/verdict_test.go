@@ -24,7 +24,7 @@ func TestJudge(t *testing.T) {
 		why    string
 	}{
 		{"all is well", func(*exercise.Facts) {}, exercise.Pass, "the objectives are met"},
-		{"no RPO named", func(f *exercise.Facts) { f.RPO = "" }, exercise.Pass, "the objectives are met"},
+		{"no RPO named", func(f *exercise.Facts) { f.RPO = "" }, exercise.Pass, exercise.NoRPO},
 		{"no outage, and the platform should absorb it", func(f *exercise.Facts) {
 			f.Outage, f.Declared, f.Attribution = false, "platform", "platform"
 		}, exercise.Pass, "the objectives are met"},

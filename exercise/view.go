@@ -16,10 +16,14 @@ type View struct {
 	Mode        Mode   `json:"mode"`
 	Phase       Phase  `json:"phase"`
 	Marks       []Mark `json:"marks"`
-	// Elapsed is the time since the service was first seen to fail; Down says that it was. It stands still once the
-	// service is stable.
+	// Elapsed is the time since the service was first seen to fail after the fault; Down says that it was. It stands still at
+	// the first good answer once the service is stable, and goes on if it fails again.
 	Elapsed time.Duration `json:"elapsed_ns"`
 	Down    bool          `json:"down"`
+	// Failing says that a probe that decides fails now.
+	Failing bool `json:"failing"`
+	// Service says in words how the service stands.
+	Service string        `json:"service"`
 	Now     time.Duration `json:"now_ns"`
 	RTO     time.Duration `json:"rto_ns"`
 	Targets []Target      `json:"targets"`
@@ -30,9 +34,11 @@ type View struct {
 	// Next says in one line what happens next.
 	Next string `json:"next"`
 	// Last are the latest happenings, oldest first.
-	Last  []string     `json:"last,omitempty"`
-	Steps []StepResult `json:"steps"`
-	Fault FaultSeen    `json:"fault"`
+	Last []string `json:"last,omitempty"`
+	// Notices are who is to be told when the disaster is declared. Belay sends nothing.
+	Notices []Notice     `json:"notices,omitempty"`
+	Steps   []StepResult `json:"steps"`
+	Fault   FaultSeen    `json:"fault"`
 }
 
 // Doing is a step as a person must see it: its exact text, who does it, what is expected.
@@ -65,9 +71,10 @@ func Show(s State, now time.Duration) View {
 	v := View{
 		ID: s.Plan.ID, Scenario: s.Plan.Scenario, Title: s.Plan.Title, Environment: s.Plan.Environment, Mode: s.Plan.Mode,
 		Phase: s.Phase, Marks: s.Marks, Now: now, RTO: s.Plan.RTO, Targets: s.Targets, Edges: s.Edges,
-		Steps: s.stepResults(), Fault: s.faultSeen(),
+		Steps: s.stepResults(), Fault: s.faultSeen(), Failing: s.down(), Notices: s.notices(),
 	}
 	v.Elapsed, v.Down = s.elapsed(now)
+	v.Service = s.service()
 	for _, o := range s.Open {
 		d := s.doing(o)
 		switch o.Command.Kind {
@@ -86,23 +93,60 @@ func Show(s State, now time.Duration) View {
 	return v
 }
 
-// elapsed is the time since the first failure after the fault.
+// elapsed is the time since the first failure after the fault, up to the last first good answer when the service is stable.
 func (s *State) elapsed(now time.Duration) (time.Duration, bool) {
-	if !s.Fault.Asked {
+	first, ok := s.failed()
+	if !ok {
 		return 0, false
 	}
-	for _, e := range s.Edges {
-		if e.Kind != Down {
-			continue
-		}
-		if end, ok := s.since(Stable); ok {
-			now = end
-		} else if end, ok := s.since(Closed); ok {
-			now = end
-		}
-		return max(0, now-e.At), true
+	if end, ok := s.since(Closed); ok {
+		now = end
 	}
-	return 0, false
+	if s.steady() {
+		for _, e := range s.Edges {
+			if e.Kind == Up && e.At >= first.At && s.primary(e.Target) {
+				now = e.At
+			}
+		}
+	}
+	return max(0, now-first.At), true
+}
+
+// service says in words how the service stands.
+func (s *State) service() string {
+	before := 0
+	for _, e := range s.Edges {
+		if e.Kind == Down && s.primary(e.Target) && (!s.Fault.Asked || e.At < s.Fault.AskedAt) {
+			before++
+		}
+	}
+	_, failed := s.failed()
+	switch {
+	case failed && s.down():
+		return "down"
+	case failed && s.steady():
+		return "stable again"
+	case failed:
+		return "answers again, not stable yet"
+	case s.Fault.Asked && s.Fault.Ended:
+		return "not seen to fail since the fault"
+	case s.Fault.Asked:
+		return "no failure seen since the fault yet"
+	case s.down():
+		return "fails before anything was broken"
+	case before > 0:
+		return fmt.Sprintf("failed %s before anything was broken; it must answer for %s without a failure first", times(before), s.Plan.Baseline)
+	case s.Closed():
+		return "nothing was broken"
+	}
+	return "nothing is broken yet"
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func (s *State) doing(o Open) *Doing {
@@ -110,6 +154,12 @@ func (s *State) doing(o Open) *Doing {
 	d := &Doing{Command: c.ID, Kind: c.Kind, Hint: c.Hint, Attempt: c.Attempt, Since: o.At, By: s.Plan.Lead}
 	if c.Step == nil {
 		d.Text = fmt.Sprintf("Declare the disaster: %s. Begin the recovery?", s.Plan.Title)
+		for _, n := range c.Notices {
+			d.Text += "\n" + n.String()
+		}
+		if len(c.Notices) > 0 {
+			d.Text += "\n" + NothingSent
+		}
 		return d
 	}
 	n := c.Step
@@ -143,6 +193,8 @@ func (s *State) next(v View) string {
 		return "choose an option"
 	case v.Question != nil:
 		return "do the step, then say done or failed"
+	case s.isOpenKind(DoRead):
+		return "the canary's rows are being read"
 	case s.isOpenKind(DoRelease):
 		return "the fault is being ended"
 	case s.isOpenKind(DoMeasure):
@@ -156,7 +208,7 @@ func (s *State) next(v View) string {
 	case s.Phase == Faulted:
 		return "waiting until the failure is seen"
 	case s.Phase == Cleared || s.Phase == Baseline:
-		return "watching the steady state"
+		return fmt.Sprintf("watching the steady state until it has held for %s, at most %s", s.Plan.Baseline, s.Plan.BaselineLimit)
 	case s.Phase == Testing || s.Phase == Resuming:
 		return fmt.Sprintf("waiting until the service has answered for %s without a failure", s.Plan.Pace.Sustained())
 	}

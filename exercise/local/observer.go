@@ -19,6 +19,8 @@ import (
 const (
 	samplesFile = "samples.jsonl"
 	canaryFile  = "canary.jsonl"
+	// readingsFile holds what each reading of the canary's rows found.
+	readingsFile = "readings.jsonl"
 )
 
 // observer watches from outside: probes and a canary. It keeps every sample and every write, on disk and in memory.
@@ -33,11 +35,13 @@ type observer struct {
 	running   sync.WaitGroup
 	sampleLog *journal
 	writeLog  *journal
+	readLog   *journal
 
 	mu       sync.Mutex
 	trackers map[string]*measure.Tracker
 	samples  map[string][]measure.Sample
 	writes   map[int64]measure.Write
+	readings []measure.Reading
 	gaps     []measure.Gap
 	err      error
 }
@@ -68,6 +72,9 @@ func newObserver(p exercise.Plan, folder string, clk clock.Clock, origin time.Du
 	if o.writeLog, err = openJournal(filepath.Join(folder, canaryFile)); err != nil {
 		return nil, err
 	}
+	if o.readLog, err = openJournal(filepath.Join(folder, readingsFile)); err != nil {
+		return nil, err
+	}
 	return o, nil
 }
 
@@ -87,6 +94,9 @@ func (o *observer) readBack() error {
 	}
 	if err := readLines(filepath.Join(o.folder, canaryFile), func(w measure.Write) { o.writes[w.Seq] = w }); err != nil {
 		return fmt.Errorf("read canary writes: %w", err)
+	}
+	if err := readLines(filepath.Join(o.folder, readingsFile), func(r measure.Reading) { o.readings = append(o.readings, r) }); err != nil {
+		return fmt.Errorf("read the canary's readings: %w", err)
 	}
 	if last > 0 {
 		o.gap(measure.Gap{From: last, Until: o.clk.Boot() - o.origin})
@@ -209,47 +219,4 @@ func (o *observer) stop() {
 		o.cancel()
 	}
 	o.running.Wait()
-}
-
-// healthy says what is wrong with the steady state, if anything.
-func (o *observer) healthy() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.err != nil {
-		return o.err
-	}
-	for _, p := range o.plan.Probes {
-		if !p.Primary {
-			continue
-		}
-		good := 0
-		for _, s := range o.samples[p.Name] {
-			switch s.Outcome {
-			case measure.Fail:
-				return fmt.Errorf("probe %s failed: %s", p.Name, s.Reason)
-			case measure.OK:
-				good++
-			}
-		}
-		if good == 0 {
-			return fmt.Errorf("probe %s has seen no good answer", p.Name)
-		}
-	}
-	return o.canaryHealthy()
-}
-
-func (o *observer) canaryHealthy() error {
-	if o.canary == nil {
-		return nil
-	}
-	why := "nothing was written"
-	for _, w := range o.writes {
-		if w.State == measure.WriteAcked {
-			return nil
-		}
-		if w.Reason != "" {
-			why = w.Reason
-		}
-	}
-	return fmt.Errorf("the canary of %s has no write acknowledged: %s", o.plan.Canaries[0].Service, why)
 }
