@@ -133,6 +133,8 @@ func (d *driver) do(c exercise.Command) {
 			e = d.observe(ctx, state)
 		case exercise.DoInject:
 			e = d.inject(ctx, c)
+		case exercise.DoRead:
+			e = d.read(ctx)
 		case exercise.DoRelease:
 			e = d.release(state)
 		case exercise.DoMeasure:
