@@ -34,6 +34,12 @@ type Info struct {
 	SnapshotCopy  time.Duration `json:"snapshot_copy_ns"`
 	// Delay is how long the API and the database load before they listen, and an object takes to be uploaded.
 	Delay time.Duration `json:"delay_ns"`
+
+	// started says that this call of Up started the supervisor.
+	started bool
+	// tether is the write end of the supervisor's standard input, when it was started with Options.Tethered. It must stay
+	// reachable: the Bookstore ends when it is closed.
+	tether *os.File
 }
 
 // layout names every file of a Bookstore.
@@ -54,10 +60,13 @@ func (l layout) token() string               { return l.path("run", "control.tok
 func (l layout) pid(component string) string { return l.path("run", component+".pid") }
 func (l layout) log(component string) string { return l.path("log", component+".log") }
 func (l layout) command() string             { return l.path("bin", "bookstore") }
-func (l layout) binary() string              { return l.path("bin", "bookstore-binary") }
+func (l layout) binary() string              { return l.path("lib", "bookstore") }
 
 // image is the program as it was installed: what a lost server is made from.
-func (l layout) image() string { return l.path("image", "bookstore-binary") }
+func (l layout) image() string { return l.path("image", "bookstore") }
+
+// Started says that the call of Up which returned i started the Bookstore, rather than found it running.
+func (i *Info) Started() bool { return i.started }
 
 // address is the host and port of a component.
 func (i *Info) address(component string) string {

@@ -53,6 +53,11 @@ func isSupervised(at layout) bool {
 }
 
 func runSupervise(ctx context.Context, c call) error {
+	flags := newFlags("supervise", c.stderr)
+	tethered := flags.Bool("tethered", false, "end when standard input ends")
+	if err := flags.Parse(c.args); err != nil {
+		return fmt.Errorf("%w: %v", errUsage, err)
+	}
 	info, err := ReadInfo(c.dir)
 	if err != nil {
 		return err
@@ -71,6 +76,12 @@ func runSupervise(ctx context.Context, c call) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
 	ctx, shutdown := context.WithCancel(ctx)
+	if *tethered {
+		go func() {
+			io.Copy(io.Discard, c.stdin) // until the process at the other end is gone
+			shutdown()
+		}()
+	}
 	s := &supervisor{info: info, token: rand.Text(), shutdown: shutdown, components: map[string]*component{}}
 	for _, name := range startOrder() {
 		s.components[name] = newComponent(name, info, truth)

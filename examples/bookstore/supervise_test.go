@@ -360,8 +360,11 @@ func TestUpTwice(t *testing.T) {
 	s := startShopIn(t, dir, Options{})
 	pids := []int{s.pid(API), s.pid(Database), s.pid(CDN)}
 	again := startShopIn(t, dir, Options{SnapshotEvery: time.Minute})
-	if *again.info != *s.info {
+	if again.info.String() != s.info.String() || again.info.SnapshotEvery != s.info.SnapshotEvery {
 		t.Errorf("the second Up gives %+v, the first %+v", again.info, s.info)
+	}
+	if !s.info.Started() || again.info.Started() {
+		t.Errorf("started by the first Up: %v, by the second: %v", s.info.Started(), again.info.Started())
 	}
 	if now := []int{s.pid(API), s.pid(Database), s.pid(CDN)}; !slices.Equal(now, pids) {
 		t.Errorf("the processes were %v and are %v", pids, now)

@@ -32,14 +32,17 @@ type Options struct {
 	// DatabaseURL is a PostgreSQL URL to be used instead of the database component. The environment's DATABASE_URL
 	// counts only for an API started by hand: a demo must not find somebody's real database.
 	DatabaseURL string
+	// Tethered ends the Bookstore when the caller ends, however that happens, or lets go of the Info.
+	Tethered bool
 }
 
 // upTimeout bounds how long Up waits for everything to be healthy.
 const upTimeout = 20 * time.Second
 
 // Up starts the Bookstore in o.Dir and returns once all of it is healthy. What is running already is left alone, so that
-// Up may be called again. The processes go on when the caller ends; Down ends them.
-func Up(ctx context.Context, o Options) (*Info, error) {
+// Up may be called again. The processes go on when the caller ends, unless they are tethered; Down ends them. After an
+// error nothing that Up started is left.
+func Up(ctx context.Context, o Options) (_ *Info, err error) {
 	info, err := prepare(ctx, o)
 	if err != nil {
 		return nil, err
@@ -47,11 +50,16 @@ func Up(ctx context.Context, o Options) (*Info, error) {
 	at := layout(info.Dir)
 	ctx, cancel := context.WithTimeout(ctx, upTimeout)
 	defer cancel()
+	defer func() {
+		if err != nil && info.started {
+			err = errors.Join(err, downAfter(ctx, info.Dir))
+		}
+	}()
 	if !isSupervised(at) {
 		if err := installBinary(at, o.Exe); err != nil {
 			return nil, err
 		}
-		if err := startSupervisor(ctx, at, o.DatabaseURL); err != nil {
+		if err := startSupervisor(ctx, info, o); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +84,7 @@ func prepare(ctx context.Context, o Options) (*Info, error) {
 		return nil, fmt.Errorf("start bookstore: %w", err)
 	}
 	at := layout(dir)
-	for _, sub := range []string{"run", "log", "bin", "image", "snapshots", "backup"} {
+	for _, sub := range []string{"run", "log", "bin", "lib", "image", "snapshots", "backup"} {
 		if err := os.MkdirAll(at.path(sub), 0o755); err != nil {
 			return nil, fmt.Errorf("start bookstore: %w", err)
 		}
@@ -168,22 +176,33 @@ func linkOrCopy(from, to string) error {
 	return copyFile(from, to)
 }
 
-// startSupervisor starts it in a session of its own and returns once it takes orders.
-func startSupervisor(ctx context.Context, at layout, databaseURL string) error {
+// startSupervisor starts it in a session of its own and returns once it takes orders. After an error it is gone.
+func startSupervisor(ctx context.Context, info *Info, o Options) error {
+	at := layout(info.Dir)
 	log, err := os.OpenFile(at.log("supervisor"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("start supervisor: %w", err)
 	}
 	defer log.Close()
 	cmd := exec.Command(at.command(), "supervise", "--dir", string(at))
+	if o.Tethered {
+		end, tether, err := os.Pipe()
+		if err != nil {
+			return fmt.Errorf("start supervisor: %w", err)
+		}
+		defer end.Close()
+		cmd.Stdin, info.tether = end, tether
+		cmd.Args = append(cmd.Args, "--tethered")
+	}
 	cmd.Dir = string(at)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Env = append(without(os.Environ(), "DATABASE_URL", supervised, "ENVIRONMENT", "VERSION"), "DATABASE_URL="+databaseURL)
+	cmd.Env = append(without(os.Environ(), "DATABASE_URL", supervised, "ENVIRONMENT", "VERSION"), "DATABASE_URL="+o.DatabaseURL)
 	os.Remove(at.token())
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start supervisor: %w", err)
 	}
+	info.started = true
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -192,11 +211,15 @@ func startSupervisor(ctx context.Context, at layout, databaseURL string) error {
 		select {
 		case err := <-ended:
 			if isSupervised(at) { // another one was quicker
-				ended = nil
+				ended, info.started = nil, false
 				continue
 			}
 			return fmt.Errorf("start supervisor: it ended at once (%v): %s", err, lastLine(at.log("supervisor")))
 		case <-ctx.Done():
+			if ended != nil { // not yet under orders: it may not even hold the lock that Down looks at
+				cmd.Process.Signal(syscall.SIGTERM)
+				<-ended
+			}
 			return fmt.Errorf("start supervisor: %w", ctx.Err())
 		case <-tick.C:
 			if _, err := os.Stat(at.token()); err == nil {
@@ -264,6 +287,13 @@ func Down(ctx context.Context, dir string) error {
 		}
 	}
 	return waitGone(ctx, info)
+}
+
+// downAfter undoes an Up that did not succeed, also one that was cancelled.
+func downAfter(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), upTimeout)
+	defer cancel()
+	return Down(ctx, dir)
 }
 
 func runUp(ctx context.Context, c call) error {

@@ -93,14 +93,16 @@ func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
 	d.line("%s\n", d.bold("Belay demo: an application fails three times, and comes back by its playbook."))
 
 	d.step("Start the Bookstore", "its API, database and CDN, each a process on 127.0.0.1")
-	if d.info, err = bookstore.Up(ctx, bookstore.Options{Dir: d.dir, Exe: bookstoreExe(app)}); err != nil {
-		return Hint(err, "the components' logs are in %s", filepath.Join(d.dir, "log"))
+	if d.info, err = startBookstore(ctx, app, d.dir, true); err != nil {
+		return err
 	}
-	defer func() {
-		if e := d.down(ctx); err == nil {
-			err = e
-		}
-	}()
+	if d.info.Started() {
+		defer func() {
+			if e := d.down(ctx); err == nil {
+				err = e
+			}
+		}()
+	}
 	if d.ws, err = app.Workspace(d.dir); err != nil {
 		return err
 	}
@@ -130,12 +132,6 @@ func (d *demo) chooseDir() (tidy func(error), err error) {
 		if d.dir, err = filepath.Abs(d.opts.Dir); err != nil {
 			return nil, fmt.Errorf("make workspace: %w", err)
 		}
-		if err := os.MkdirAll(d.dir, 0o755); err != nil {
-			return nil, fmt.Errorf("make workspace: %w", err)
-		}
-		if err := demoMayUse(d.dir); err != nil {
-			return nil, err
-		}
 		return func(error) {}, nil
 	}
 	if d.dir, err = os.MkdirTemp("", "belay-demo-"); err != nil {
@@ -147,13 +143,32 @@ func (d *demo) chooseDir() (tidy func(error), err error) {
 	}
 	return func(err error) {
 		// The playbook, its documents and the evidence are worth a look; the programs are not worth their room.
-		for _, programs := range []string{"bin", "image"} {
+		for _, programs := range []string{"bin", "lib", "image"} {
 			os.RemoveAll(filepath.Join(d.dir, programs))
 		}
 		if err != nil {
 			fmt.Fprintf(d.app.Stderr, "belay: the demo's workspace is kept in %s\n", d.dir)
 		}
 	}, nil
+}
+
+// startBookstore starts the Bookstore in dir, which is made when it is not there.
+func startBookstore(ctx context.Context, app *App, dir string, tethered bool) (*bookstore.Info, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make workspace: %w", err)
+	}
+	if err := demoMayUse(dir); err != nil {
+		return nil, err
+	}
+	info, err := bookstore.Up(ctx, bookstore.Options{Dir: dir, Exe: bookstoreExe(app), Tethered: tethered})
+	if err == nil {
+		return info, nil
+	}
+	logs := filepath.Join(dir, "log")
+	if said, _ := filepath.Glob(filepath.Join(logs, "*.log")); len(said) > 0 && ctx.Err() == nil {
+		err = Hint(err, "the components' logs are in %s", logs)
+	}
+	return nil, err
 }
 
 // demoMayUse refuses a directory that holds something else: the demo writes a playbook and starts servers in it.
@@ -187,6 +202,9 @@ func (d *demo) climb(ctx context.Context) (demoReport, error) {
 	report := demoReport{Ledger: d.ws.LedgerPath()}
 	for _, scenario := range demoScenarios() {
 		result, err := d.exercise(ctx, pb, scenario)
+		if err == nil {
+			err = ctx.Err() // the exercise was stopped, and the demo with it
+		}
 		if err != nil {
 			return demoReport{}, err
 		}
@@ -197,6 +215,7 @@ func (d *demo) climb(ctx context.Context) (demoReport, error) {
 		return demoReport{}, err
 	}
 	a := stage.Assess(in)
+	suggestIn(&a, d.dir)
 	report.Stage, report.Criteria, report.Next = a.Stage, a.Criteria, a.Next
 	return report, nil
 }
@@ -267,6 +286,9 @@ func (d *demo) examine(ctx context.Context, pb *playbook.Playbook) error {
 		return err
 	}
 	report := check.Run(ctx, pb, demoEnvironment, deps)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if report.Verdict == doctor.Blocked {
 		for _, f := range report.Findings {
 			if f.Severity == doctor.Blocker {

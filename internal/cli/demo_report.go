@@ -68,8 +68,12 @@ func (d *demo) show(r demoReport) {
 	showStage(p, stage.Assessment{Application: "bookstore", Stage: r.Stage, Criteria: r.Criteria, Next: r.Next})
 	p.Line("")
 	p.Line("Kept in %s: the playbook as one document (playbook.html), and the evidence.", d.dir)
-	p.Line("  belay evidence verify --dir %s", d.dir)
+	dir := d.opts.Dir
+	if dir == "" {
+		dir = d.dir
+	}
+	p.Line("  belay evidence verify%s", inDir(dir))
 	if d.opts.Dir != "" {
-		p.Line("  belay demo up --dir %s        start the Bookstore again, to try every command by hand", d.opts.Dir)
+		p.Line("  belay demo up%s", inDir(dir))
 	}
 }

@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -59,18 +60,25 @@ func demoDirFlag(cmd *cobra.Command, dir *string) {
 func bookstoreExe(app *App) []string { return append(append([]string{}, app.Exe...), "bookstore") }
 
 func runDemoUp(ctx context.Context, app *App, o demoDirOptions) error {
-	info, err := bookstore.Up(ctx, bookstore.Options{Dir: o.Dir, Exe: bookstoreExe(app)})
+	info, err := startBookstore(ctx, app, o.Dir, false)
 	if err != nil {
-		return Hint(err, "the components' logs are in %s", filepath.Join(o.Dir, "log"))
+		return err
 	}
 	if o.JSON {
 		return app.JSON(info)
 	}
 	_, err = fmt.Fprintf(app.Stdout, "The Bookstore is up, with its playbook in %s (environment staging).\n%s\nNext: belay exercise run api-failure --dir %s --env staging --mode automatic\n",
-		info.Dir, info, o.Dir)
+		info.Dir, info, shellWord(o.Dir))
 	return err
 }
 
 func runDemoDown(ctx context.Context, app *App, o demoDirOptions) error {
-	return bookstore.Down(ctx, o.Dir)
+	if _, err := bookstore.ReadInfo(o.Dir); errors.Is(err, fs.ErrNotExist) {
+		return Exitf(Usage, "there is no Bookstore in %s", o.Dir)
+	}
+	if err := bookstore.Down(ctx, o.Dir); err != nil {
+		return err
+	}
+	app.Out().Line("The Bookstore in %s is stopped. Its playbook, its data and the evidence are kept.", o.Dir)
+	return nil
 }

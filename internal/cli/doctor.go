@@ -59,6 +59,9 @@ func runDoctor(ctx context.Context, app *App, o doctorOptions) error {
 		return err
 	}
 	report := check.Run(ctx, pb, environment, deps)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if o.JSON {
 		err = app.JSON(report)
 	} else {

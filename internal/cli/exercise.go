@@ -93,6 +93,9 @@ func (app *App) examine(ctx context.Context, w *Workspace, environment string) (
 		return nil, err
 	}
 	report := check.Run(ctx, pb, environment, deps)
+	if err := ctx.Err(); err != nil {
+		return nil, err // what was not looked at is not a finding
+	}
 	return &report, nil
 }
 
@@ -213,7 +216,7 @@ func (app *App) finish(ctx context.Context, w *Workspace, r exercise.Result, run
 			return err
 		}
 	} else {
-		showResult(app.Out(), r, record, w.Dir)
+		showResult(app.Out(), r, record, w.Given)
 	}
 	if runErr != nil {
 		return runErr

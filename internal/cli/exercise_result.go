@@ -24,7 +24,7 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 	row("split", splitText(out, r))
 	row("objective", fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
 	row("procedure", string(r.Procedure))
-	row("came back by", r.Attribution)
+	row("recovered by", r.Attribution)
 	row("fault", faultText(r.Fault))
 	for _, d := range r.Deviations {
 		row("deviation", d)
@@ -39,10 +39,7 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 
 // nextCommand is the one thing to do after an exercise.
 func nextCommand(r exercise.Result, dir string) string {
-	flags := ""
-	if dir != "" && dir != "." {
-		flags = " --dir " + dir
-	}
+	flags := inDir(dir)
 	switch {
 	case r.Verdict == exercise.Pass:
 		return "belay stage" + flags

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -93,6 +94,9 @@ func codeOf(err error) Code {
 
 // message is what follows `belay: error: `, in one line.
 func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
 	if n := len(mistakes(err)); n == 1 {
 		return "the playbook is not valid"
 	} else if n > 1 {

@@ -123,11 +123,7 @@ func runInit(app *App, o initOptions) error {
 		if s := pb.Scenarios[0].Value; s.Fault == nil || s.Recovery[0].Use == "" {
 			mode = "guided"
 		}
-		dir := ""
-		if o.Dir != "." {
-			dir = " --dir " + o.Dir
-		}
-		out.Line("next: belay exercise run %s --env %s --mode %s%s", pb.Scenarios[0].ID, o.Environment, mode, dir)
+		out.Line("next: belay exercise run %s --env %s --mode %s%s", pb.Scenarios[0].ID, o.Environment, mode, inDir(o.Dir))
 	}
 	return nil
 }

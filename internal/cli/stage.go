@@ -71,6 +71,7 @@ func runStage(ctx context.Context, app *App, o stageOptions) (err error) {
 		return err
 	}
 	a := stage.Assess(in)
+	suggestIn(&a, o.Dir)
 	if o.Criterion != "" {
 		if a.Criteria, err = chooseCriteria(a.Criteria, o.Criterion); err != nil {
 			return err
@@ -85,6 +86,14 @@ func runStage(ctx context.Context, app *App, o stageOptions) (err error) {
 		showStage(app.Out(), a)
 	}
 	return nil
+}
+
+// suggestIn makes the commands that an assessment suggests work on the same playbook.
+func suggestIn(a *stage.Assessment, dir string) {
+	a.Next = inDirToo(a.Next, dir)
+	for i := range a.Criteria {
+		a.Criteria[i].Next = inDirToo(a.Criteria[i].Next, dir)
+	}
 }
 
 // stageInput reads what a stage is computed from. A ledger that does not verify proves nothing, so it is refused.

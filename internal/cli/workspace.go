@@ -18,6 +18,8 @@ import (
 type Workspace struct {
 	// Dir is the directory, absolute.
 	Dir string
+	// Given is the directory as the person named it, for the commands that Belay suggests.
+	Given string
 
 	app      *App
 	playbook *playbook.Playbook
@@ -30,7 +32,7 @@ func (app *App) Workspace(dir string) (*Workspace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find workspace: %w", err)
 	}
-	return &Workspace{Dir: abs, app: app}, nil
+	return &Workspace{Dir: abs, Given: dir, app: app}, nil
 }
 
 // State is the directory of everything that Belay keeps beside the playbook.
