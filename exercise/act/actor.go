@@ -35,6 +35,9 @@ type Actor struct {
 	Env func(string) (string, bool)
 	// ReadFile reads a file, for secrets.
 	ReadFile func(string) ([]byte, error)
+	// Started is told the process group of a command's program before the program's first instruction. An error keeps it from
+	// running. Nil does nothing.
+	Started func(command string, group int) error
 	// Notify tells people something; nil only records it.
 	Notify func(to []string, text string) error
 
@@ -87,7 +90,7 @@ func (a *Actor) run(ctx context.Context, e exercise.Event, n exercise.Node) exer
 	var err error
 	switch n.Kind {
 	case exercise.NodeRun:
-		output, err = a.command(ctx, n)
+		output, err = a.command(ctx, e.Command, n)
 	case exercise.NodeCheck:
 		err = a.until(ctx, n.Check, n.Timeout)
 	case exercise.NodeWait:
@@ -113,7 +116,7 @@ func (a *Actor) run(ctx context.Context, e exercise.Event, n exercise.Node) exer
 }
 
 // command runs the step's program. Secrets reach it as environment variables, never as arguments.
-func (a *Actor) command(ctx context.Context, n exercise.Node) (string, error) {
+func (a *Actor) command(ctx context.Context, command string, n exercise.Node) (string, error) {
 	if n.Where != "" && n.Where != "local" {
 		return "", fmt.Errorf("run at %s: only this machine can be reached yet", n.Where)
 	}
@@ -125,7 +128,11 @@ func (a *Actor) command(ctx context.Context, n exercise.Node) (string, error) {
 		}
 		env = append(env, variable(s.Name)+"="+value)
 	}
-	res, err := local.Run(ctx, local.Command{Argv: n.Argv, Shell: n.Shell, Dir: a.Dir, Env: env, Limit: maxOutput})
+	c := local.Command{Argv: n.Argv, Shell: n.Shell, Dir: a.Dir, Env: env, Limit: maxOutput}
+	if a.Started != nil {
+		c.Started = func(group int) error { return a.Started(command, group) }
+	}
+	res, err := local.Run(ctx, c)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("it was not over within %s", n.Timeout)
 	}

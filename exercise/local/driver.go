@@ -10,6 +10,7 @@ import (
 	"github.com/belay-dr/belay/evidence"
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/act"
+	"github.com/belay-dr/belay/fault"
 )
 
 // releaseBound is how long ending a fault may take before it counts as not reverted.
@@ -32,6 +33,8 @@ type driver struct {
 	actor         *act.Actor
 	observer      *observer
 	waiting       []Input
+	// lost is what became of a fault of an earlier process that was not confirmed yet.
+	lost *fault.Status
 
 	mu   sync.Mutex
 	held Held

@@ -35,6 +35,10 @@ func Resume(ctx context.Context, opts Options, id string) (exercise.Result, erro
 		return exercise.Result{}, fmt.Errorf("resume exercise %s: %w", id, err)
 	}
 	defer d.lock.release()
+	// Read again with the lock in hand: whoever had it may have gone on, or closed the exercise, since.
+	if o, events, err = Read(ctx, opts.Ledger, id); err != nil {
+		return exercise.Result{}, fmt.Errorf("resume exercise %s: %w", id, err)
+	}
 	d.opening = o
 	for _, e := range events {
 		d.state, _ = exercise.Step(d.state, e)
@@ -138,12 +142,18 @@ func (d *driver) pickUpFault() error {
 	ctx, cancel := context.WithTimeout(d.base, releaseBound)
 	defer cancel()
 	st, found, err := d.Faults.Find(ctx, faultID(d.state.Plan))
+	if err != nil {
+		st.ID, st.State, st.Error = faultID(d.state.Plan), fault.Failed, err.Error()
+	}
 	if !d.state.Fault.Confirmed {
-		return nil // its command is still open and answers for it
+		// Its command is still open and answers for it.
+		if found || err != nil {
+			d.lost = &st
+		}
+		return nil
 	}
 	switch {
 	case err != nil:
-		st.State, st.Error = fault.Failed, err.Error()
 	case !found:
 		st = *d.state.Fault.Status
 		st.Cause = "there is no record of it any more"
@@ -173,7 +183,17 @@ func (d *driver) pickUpCommand(o exercise.Open) error {
 	if !o.Begun {
 		return d.act(c)
 	}
-	return d.handle(exercise.Event{Kind: exercise.CommandUnknown, Command: c.ID})
+	if c.Kind == exercise.DoRun {
+		if p, ok := d.orphan(c.ID); ok {
+			d.outlive(c, p, o.At+c.Step.Timeout-d.now())
+			return nil
+		}
+	}
+	e := exercise.Event{Kind: exercise.CommandUnknown, Command: c.ID}
+	if c.Kind == exercise.DoInject {
+		e.Fault = d.lost
+	}
+	return d.handle(e)
 }
 
 // abortFile is where a request to stop lies, for the process that carries the exercise out.

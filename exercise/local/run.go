@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/belay-dr/belay/evidence"
@@ -64,6 +66,7 @@ func newDriver(ctx context.Context, opts Options) (*driver, error) {
 		cancels: map[string]context.CancelFunc{}, base: context.WithoutCancel(ctx),
 		actor: &act.Actor{Dir: opts.Dir, Env: os.LookupEnv, ReadFile: os.ReadFile},
 	}
+	d.actor.Started = d.stepStarted
 	d.base, d.end = context.WithCancel(d.base)
 	d.work, d.stopWork = context.WithCancel(d.base)
 	return d, nil
@@ -88,6 +91,10 @@ func (d *driver) drive(ctx context.Context) (result exercise.Result, err error) 
 	defer func() {
 		err = errors.Join(err, d.cleanUp())
 	}()
+	// Who reads our progress may go away. The exercise must not die of that: it would leave no closing record.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	stopped := ctx.Done()

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// EndGroup ends every process of a group that an earlier process started: politely first, then for certain. The caller has
+// made sure that the group is still the one that it means.
+func EndGroup(group int) { endGroup(group, grace) }
+
 // endGroup ends every process of a group: politely first when there is time for it, then for certain. It returns when
 // the group is empty, or when the kernel has been told to kill all that is left of it.
 func endGroup(group int, polite time.Duration) {
