@@ -11,15 +11,21 @@ import (
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/exercisetest"
 	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/measure"
 )
 
 // drawPlan makes a random plan: any mode, any steps with any jumps.
 func drawPlan(t *rapid.T) exercise.Plan {
 	mode := rapid.SampledFrom([]string{"guided", "assisted", "automatic"}).Draw(t, "mode")
 	by := rapid.SampledFrom([]string{"procedure", "platform", "reversal"}).Draw(t, "recovers by")
-	b := exercisetest.Block{Command: "plan " + mode + " rpo=1m recovers_by=" + by}
-	if rapid.Bool().Draw(t, "two services") {
-		b.Command += " two"
+	b := exercisetest.Block{Command: "plan " + mode + " recovers_by=" + by}
+	if rapid.Bool().Draw(t, "rpo") {
+		b.Command += " rpo=1m"
+	}
+	for _, word := range []string{"two", "canary", "notice=bob"} {
+		if rapid.Bool().Draw(t, word) {
+			b.Command += " " + word
+		}
 	}
 	for _, procedure := range []string{"recovery", "test", "resume", "backout"} {
 		n := rapid.IntRange(0, 4).Draw(t, procedure)
@@ -68,6 +74,16 @@ func drawEvent(t *rapid.T, s exercise.State, now time.Duration) exercise.Event {
 		}
 		e.Fault = drawFault(t)
 		e.Measured = &exercise.Measured{Seen: rapid.Bool().Draw(t, "seen"), Censored: rapid.Bool().Draw(t, "censored"), Upper: time.Second}
+		if e.Measured.Seen && rapid.IntRange(0, 3).Draw(t, "relapse") == 0 {
+			e.Measured.Relapses, e.Measured.RelapseUpper = 1, 2*time.Minute
+			e.Measured.RelapseCensored = rapid.Bool().Draw(t, "relapse goes on")
+		}
+		if rapid.Bool().Draw(t, "loss") {
+			e.Measured.Loss = &exercise.Loss{Acked: 1}
+		}
+		if rapid.Bool().Draw(t, "baseline") {
+			e.Baseline = &exercise.SteadyState{Probes: 3, Failed: rapid.IntRange(0, 3).Draw(t, "failed")}
+		}
 	case roll < 16:
 		e.Kind = rapid.SampledFrom([]exercise.EventKind{exercise.Down, exercise.Up, exercise.Steady}).Draw(t, "edge")
 		e.Target = rapid.SampledFrom([]string{"api/books", "cdn/status", "nobody"}).Draw(t, "target")
@@ -148,7 +164,6 @@ func TestAnyHistory(t *testing.T) {
 // invariants hold in every state.
 func invariants(t *rapid.T, s exercise.State) {
 	r := exercise.Build(s, s.Plan.Planned, s.Plan.Planned)
-	exercise.Show(s, s.Now)
 	if s.Closed() && len(s.Open) > 0 {
 		t.Fatalf("the exercise is closed and %d commands are open", len(s.Open))
 	}
@@ -160,6 +175,16 @@ func invariants(t *rapid.T, s exercise.State) {
 	}
 	if r.Verdict == exercise.Pass && (len(r.Deviations) > 0 || s.Stop != nil || !s.Fault.Confirmed || s.Fault.Error != "" || r.Procedure != exercise.Followed) {
 		t.Fatalf("it passes, and it must not: %s", encoded(t, r))
+	}
+	if (r.RPO == exercise.NotStated) != (s.Plan.RPO == 0) || r.RPO == measure.Met && r.Loss == nil {
+		t.Fatalf("the RPO is %q without reason: %s", r.RPO, encoded(t, r))
+	}
+	if r.Verdict == exercise.Pass && (r.Relapses > 0 || r.RPO != measure.Met && r.RPO != exercise.NotStated) {
+		t.Fatalf("it passes with a relapse that outlasts the RTO, or an RPO that is not met: %s", encoded(t, r))
+	}
+	v := exercise.Show(s, s.Now)
+	if v.Elapsed < 0 || v.Down && !s.Fault.Asked || v.Elapsed > s.Now {
+		t.Fatalf("the view says down for %s", v.Elapsed)
 	}
 }
 

@@ -224,7 +224,7 @@ func (s *State) procedure() Procedure {
 func (s *State) attribution() string {
 	m := s.Measured
 	switch {
-	case m == nil || m.Censored:
+	case m == nil || m.Censored || m.Seen && m.RelapseCensored:
 		return ""
 	case !m.Seen:
 		if s.Fault.Confirmed {

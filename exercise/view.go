@@ -93,23 +93,47 @@ func Show(s State, now time.Duration) View {
 	return v
 }
 
-// elapsed is the time since the first failure after the fault, up to the last first good answer when the service is stable.
+// elapsed is how long the service has been down since the fault: from the first failure to the first good answer once all
+// are stable, and on from there if one fails again. The stable stretches between do not count.
 func (s *State) elapsed(now time.Duration) (time.Duration, bool) {
-	first, ok := s.failed()
-	if !ok {
+	if _, ok := s.failed(); !ok {
 		return 0, false
 	}
 	if end, ok := s.since(Closed); ok {
 		now = end
 	}
-	if s.steady() {
-		for _, e := range s.Edges {
-			if e.Kind == Up && e.At >= first.At && s.primary(e.Target) {
-				now = e.At
-			}
+	states := map[string]EventKind{}
+	var sum, began, up time.Duration
+	out := false
+	for _, e := range s.Edges {
+		if !s.primary(e.Target) || e.At < s.Fault.AskedAt {
+			continue
+		}
+		states[e.Target] = e.Kind
+		switch {
+		case e.Kind == Down && !out:
+			out, began = true, e.At
+		case e.Kind == Up:
+			up = e.At
+		case e.Kind == Steady && out && allSteady(states):
+			out = false
+			sum += max(0, up-began)
 		}
 	}
-	return max(0, now-first.At), true
+	if out {
+		sum += max(0, now-began)
+	}
+	return sum, true
+}
+
+// allSteady says whether no target is on its way; the order of the map does not matter.
+func allSteady(states map[string]EventKind) bool {
+	for _, k := range states {
+		if k != Steady {
+			return false
+		}
+	}
+	return true
 }
 
 // service says in words how the service stands.

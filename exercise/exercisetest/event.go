@@ -106,6 +106,13 @@ func eventWord(e *exercise.Event, key, value string) error {
 		e.Captures = append(e.Captures, exercise.Captured{Name: value, Sensitive: true})
 	case "outage":
 		return outage(e, value)
+	case "baseline":
+		return baseline(e, value)
+	case "relapse":
+		return relapse(e, value)
+	case "late":
+		_, err := fmt.Sscan(value, &e.Measured.Loss.Late)
+		return err
 	case "loss":
 		return loss(e, value)
 	default: // a captured value: +name=value
@@ -142,6 +149,41 @@ func outage(e *exercise.Event, value string) error {
 	m.EndLow, m.EndHigh, m.FirstOK, m.Stable = end-time.Second, end, end, end+5*time.Second
 	m.Lower, m.Upper = max(0, m.EndLow-m.StartHigh), m.EndHigh-m.StartLow
 	return nil
+}
+
+// baseline reads FAILED:PROBES:WATCHED.
+func baseline(e *exercise.Event, value string) error {
+	parts := strings.Split(value, ":")
+	if len(parts) != 3 {
+		return fmt.Errorf("a baseline is FAILED:PROBES:WATCHED")
+	}
+	var b exercise.SteadyState
+	var err error
+	if _, err := fmt.Sscan(parts[0]+" "+parts[1], &b.Failed, &b.Probes); err != nil {
+		return err
+	}
+	b.Watched, err = time.ParseDuration(parts[2])
+	e.Baseline = &b
+	return err
+}
+
+// relapse reads N:LOWER..UPPER, after outage; without an upper bound it goes on.
+func relapse(e *exercise.Event, value string) error {
+	n, length, _ := strings.Cut(value, ":")
+	if _, err := fmt.Sscan(n, &e.Measured.Relapses); err != nil {
+		return err
+	}
+	lower, upper, _ := strings.Cut(length, "..")
+	var err error
+	if e.Measured.RelapseLower, err = time.ParseDuration(lower); err != nil {
+		return err
+	}
+	if upper == "" {
+		e.Measured.RelapseCensored = true
+		return nil
+	}
+	e.Measured.RelapseUpper, err = time.ParseDuration(upper)
+	return err
 }
 
 // loss reads ROWS:LOWER..UPPER, after outage.

@@ -25,7 +25,7 @@ func Plan(b Block) (exercise.Plan, error) {
 		},
 		Fault: &fault.Spec{Kind: "process", Config: json.RawMessage(`{}`)}, Limit: time.Hour,
 		Pace:     measure.Pace{Period: time.Second, Timeout: time.Second, Window: 5 * time.Second},
-		Baseline: time.Second, TimeBox: time.Hour, Grace: 30 * time.Second, RTO: time.Minute, RecoversBy: "procedure",
+		Baseline: time.Second, BaselineLimit: 8 * time.Second, TimeBox: time.Hour, Grace: 30 * time.Second, RTO: time.Minute, RecoversBy: "procedure",
 	}
 	for _, w := range words[1:] {
 		if err := planWord(&p, w); err != nil {
@@ -54,6 +54,12 @@ func planWord(p *exercise.Plan, w string) error {
 		p.RPO = d
 	case "recovers_by":
 		p.RecoversBy = value
+	case "canary":
+		p.Canaries = []exercise.Canary{{Service: "api", Check: check("http")}}
+	case "notice":
+		p.Notices = append(p.Notices, exercise.Notice{
+			When: "always", Who: []string{value}, How: []string{"phone"}, Within: 15 * time.Minute, Text: "It began \uE000since\uE001",
+		})
 	case "two":
 		p.Covers = append(p.Covers, "cdn")
 		p.Probes[1].Primary = true

@@ -130,7 +130,10 @@ func commandText(c exercise.Command) string {
 
 func view(v exercise.View) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "phase %s, elapsed %s of %s\nnext: %s\n", v.Phase, v.Elapsed, v.RTO, v.Next)
+	fmt.Fprintf(&out, "phase %s, elapsed %s of %s\nservice: %s\nnext: %s\n", v.Phase, v.Elapsed, v.RTO, v.Service, v.Next)
+	for _, n := range v.Notices {
+		out.WriteString(n.String() + "\n")
+	}
 	if q := v.Question; q != nil {
 		fmt.Fprintf(&out, "question %s: %s (%s)%s\n", q.Command, q.Text, q.By, why(q.Why))
 	}
@@ -145,6 +148,21 @@ func result(r exercise.Result) string {
 	fmt.Fprintf(&out, "%s: %s\n", r.Verdict, r.Why)
 	outage, _ := json.Marshal(r.OutageMS)
 	fmt.Fprintf(&out, "objective %s, procedure %s, attribution %q, outage %s\n", r.Objective, r.Procedure, r.Attribution, outage)
+	if b := r.Baseline; b != nil && b.Waited {
+		fmt.Fprintf(&out, "baseline: %s\n", b.Text)
+	}
+	if r.Relapses > 0 {
+		again, _ := json.Marshal(r.RelapseMS)
+		fmt.Fprintf(&out, "relapses: %d, %s\n", r.Relapses, again)
+	}
+	if r.Loss != nil && r.Loss.Rows > 0 {
+		span, _ := json.Marshal(r.Loss.SpanMS)
+		fmt.Fprintf(&out, "lost: %d rows, %d of them late, %s\n", r.Loss.Rows, r.Loss.Late, span)
+	}
+	for _, n := range r.Notices {
+		listed, _ := json.Marshal(n.ListedMS)
+		fmt.Fprintf(&out, "notice: %s by %s, %q, listed %s to %q, sent %t\n", n.Who, n.How, n.Text, listed, n.By, n.Sent)
+	}
 	if len(r.Deviations) > 0 {
 		fmt.Fprintf(&out, "deviations: %s\n", strings.Join(r.Deviations, "; "))
 	}
