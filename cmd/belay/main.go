@@ -19,5 +19,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	// The first interrupt asks the command to end tidily; a second one ends the process.
 	context.AfterFunc(ctx, stop)
+	// A reader that has gone away, as `head` does, ends no exercise in the middle. Steps get the usual behaviour back.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

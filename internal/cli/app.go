@@ -74,13 +74,13 @@ func (app *App) JSON(v any) error {
 	return nil
 }
 
-// report writes the error of a command to standard error: the mistakes of a playbook one a line, then one line that
+// report writes the error of a command to standard error: the mistakes of a playbook or the refusals of a guard one a line, then one that
 // begins `belay: error:`, then at most one that begins `belay: hint:`.
 func (app *App) report(err error) {
 	if err == nil {
 		return
 	}
-	for _, line := range mistakes(err) {
+	for _, line := range reasons(err) {
 		fmt.Fprintln(app.Stderr, line)
 	}
 	if text := message(err); text != "" {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/doctor"
@@ -179,14 +178,5 @@ func plural(n int, word string) string {
 // paragraph writes a labelled text, wrapped to the width of a terminal.
 func paragraph(p *term.Printer, label, text string) {
 	const indent = 12
-	text = strings.Join(strings.Fields(text), " ")
-	if p.Width > indent+20 {
-		text = ansi.Wordwrap(text, p.Width-indent, "")
-	}
-	for i, line := range strings.Split(text, "\n") {
-		if i > 0 {
-			label = ""
-		}
-		p.Line("  %s%s", p.Dim(fmt.Sprintf("%-*s", indent-2, label)), line)
-	}
+	p.Text(indent, "  "+p.Dim(pad(label, indent-2))+strings.Join(strings.Fields(text), " "))
 }

@@ -68,13 +68,17 @@ func runEvidenceList(ctx context.Context, app *App, o evidenceListOptions) (err 
 		return app.JSON(map[string]any{"records": records})
 	}
 	p := app.Out()
+	if len(all) == 0 && p.TTY {
+		p.Line("No record yet. The first comes with: belay exercise run, or belay agree")
+		return nil
+	}
 	t := p.Table("seq", "time", "kind", "grade", "actor", "what")
 	for _, r := range records {
 		t.Row(strconv.FormatInt(r.Seq, 10), p.When(r.Time), r.Kind, string(r.Grade), dash(r.Actor), summary(r))
 	}
 	t.Print()
 	if hidden > 0 && p.TTY {
-		p.Line("%s", p.Dim(fmt.Sprintf("and %d events of exercises: --all", hidden)))
+		p.Line("%s", p.Dim(fmt.Sprintf("and %s of exercises: belay evidence list --all%s", plural(hidden, "event"), inDir(o.Dir))))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -51,7 +53,10 @@ func runnerName(app *App) string {
 			return v
 		}
 	}
-	return "somebody"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
 // newExerciseID is a new identifier that sorts by time.
@@ -179,6 +184,8 @@ func refusedError(err error) error {
 				return Hint(Exit(Refused, err), "end it with `belay halt`")
 			case "lock":
 				return Hint(Exit(Refused, err), "see `belay exercise list`; end it with `belay exercise abort`")
+			case "doctor":
+				return Hint(Exit(Refused, err), "see `belay doctor`, and start what is not running")
 			case "lint":
 				return Hint(Exit(Refused, err), "see `belay lint`")
 			case "mode":

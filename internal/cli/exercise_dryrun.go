@@ -28,9 +28,10 @@ func dryRun(ctx context.Context, app *App, p exercise.Plan, guard error, asJSON 
 		return errors.Join(err, refusedError(guard))
 	}
 	out := app.Out()
-	out.Line("%s in %s, %s. Nothing is done; this is what would happen:", out.Bold(p.Title), p.Environment, p.Mode)
+	out.Text(0, fmt.Sprintf("%s in %s, %s. Nothing is done; this is what would happen:", out.Bold(p.Title), p.Environment, p.Mode))
 	out.Line("")
-	out.Line("1. Watch for %s, every %s (timeout %s):", p.Baseline, p.Pace.Period, p.Pace.Timeout)
+	out.Line("1. Watch until it was steady for %s, for %s at most, every %s (timeout %s):", term.Duration(p.Baseline),
+		term.Duration(p.BaselineLimit), term.Duration(p.Pace.Period), term.Duration(p.Pace.Timeout))
 	for _, probe := range p.Probes {
 		shown := ""
 		if probe.Primary {
@@ -52,11 +53,11 @@ func dryRun(ctx context.Context, app *App, p exercise.Plan, guard error, asJSON 
 			}
 		}
 		if procedure == exercise.Test {
-			out.Line("%d. When the service has answered for %s without a failure: end the fault, look for what it left behind.", n, p.Pace.Sustained())
+			out.Text(3, fmt.Sprintf("%d. When the service has answered for %s without a failure: end the fault, look for what it left behind.", n, term.Duration(p.Pace.Sustained())))
 			n++
 		}
 	}
-	out.Line("%d. Read the canary back, measure, write the result to the ledger. Everything ends after %s at the latest.", n, p.TimeBox)
+	out.Text(3, fmt.Sprintf("%d. Read the canary back, measure, write the result to the ledger. Everything ends after %s at the latest.", n, term.Duration(p.TimeBox)))
 	if guard == nil {
 		out.Line("")
 		out.Line("The guard would let it begin.")
@@ -76,7 +77,7 @@ func planFault(ctx context.Context, p exercise.Plan) (fault.Plan, error) {
 }
 
 func showFaultPlan(out *term.Printer, p exercise.Plan, change fault.Plan, err error) {
-	out.Line("2. Break, for %s at most:", p.Limit)
+	out.Line("2. Break, for %s at most:", term.Duration(p.Limit))
 	if err != nil {
 		out.Line("   the fault would be refused: %s", err)
 		return
@@ -101,9 +102,10 @@ func showNode(out *term.Printer, n exercise.Node) {
 	if n.Optional {
 		optional = " (optional)"
 	}
-	out.Line("   %-14s %s%s", n.ID, strings.ReplaceAll(exercise.Readable(n.Text), "\n", " "), optional)
-	out.Line("   %-14s %s", "", out.Dim(what))
+	const hang = 7
+	out.Text(hang, "   "+out.Bold(n.ID)+"  "+strings.ReplaceAll(exercise.Readable(n.Text), "\n", " ")+optional)
+	out.Text(hang, "       "+out.Dim(what))
 	for _, o := range n.Options {
-		out.Line("   %-14s %s: %s -> %s", "", o.ID, o.Text, o.Goto)
+		out.Text(hang+2, fmt.Sprintf("       %s: %s -> %s", o.ID, o.Text, o.Goto))
 	}
 }

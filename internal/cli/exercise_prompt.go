@@ -59,7 +59,9 @@ func (p *prompt) finish() {
 // read reads lines until there are none or the exercise is over.
 func (p *prompt) read(r io.Reader) {
 	lines := bufio.NewScanner(r)
+	first := true
 	for lines.Scan() {
+		first = false
 		q, ok := p.turn()
 		if !ok {
 			return
@@ -75,6 +77,10 @@ func (p *prompt) read(r io.Reader) {
 		if !p.give(in, q) {
 			return
 		}
+	}
+	if first { // nobody is there at all: do not break anything before saying so
+		close(p.inputs)
+		return
 	}
 	if _, ok := p.turn(); ok {
 		close(p.inputs)

@@ -13,16 +13,22 @@ import (
 func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 	out.Line("")
 	out.Line("%s  %s", out.Word(string(r.Verdict)), out.Bold(r.Title))
-	out.Line("  %s", r.Why)
+	out.Text(2, "  "+r.Why)
 	row := func(name, value string) {
 		if value != "" {
-			out.Line("  %-12s %s", name, value)
+			out.Text(15, "  "+pad(name, 12)+" "+value)
 		}
 	}
 	row("outage", outageText(out, r))
 	row("lost", lossLine(out, r))
 	row("split", splitText(out, r))
-	row("objective", fmt.Sprintf("%s (RTO %s, RPO %s)", r.Objective, msText(out, float64(r.RTOMS)), msText(out, float64(r.RPOMS))))
+	row("objective", fmt.Sprintf("%s (RTO %s, %s)", r.Objective, msText(out, float64(r.RTOMS)), rpoText(out, r)))
+	if r.RelapseMS != nil {
+		row("relapses", fmt.Sprintf("%d after it had been stable, %s", r.Relapses, term.Bounds(r.RelapseMS.Lower, r.RelapseMS.Upper)))
+	}
+	if r.Baseline != nil && r.Baseline.Waited {
+		row("baseline", r.Baseline.Text)
+	}
 	row("procedure", string(r.Procedure))
 	row("recovered by", r.Attribution)
 	row("fault", faultText(r.Fault))
@@ -32,8 +38,17 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 	for _, n := range r.Notes {
 		row("note", n)
 	}
+	for _, n := range r.Notices {
+		row("to be told", noticeText(n))
+	}
+	if len(r.Notices) > 0 {
+		row("", exercise.NothingSent)
+	}
 	row("evidence", record)
 	row("exercise", r.ID)
+	if r.OutageMS.Upper == nil {
+		out.Text(2, "  "+out.Bad("It was still down when the exercise ended: bring it back by its procedure first, belay render"+inDir(dir)))
+	}
 	out.Line("Next: %s", nextCommand(r, dir))
 }
 
@@ -62,9 +77,28 @@ func lossLine(out *term.Printer, r exercise.Result) string {
 	case r.Loss == nil:
 		return "not measured"
 	case r.Loss.Rows == 0:
-		return fmt.Sprintf("nothing (of %d writes)", r.Loss.Acked)
+		return fmt.Sprintf("nothing (of %s)", plural(r.Loss.Acked, "write"))
 	}
-	return fmt.Sprintf("%d rows, %s", r.Loss.Rows, term.Bounds(r.Loss.SpanMS.Lower, r.Loss.SpanMS.Upper))
+	text := fmt.Sprintf("%s, %s", plural(r.Loss.Rows, "row"), term.Bounds(r.Loss.SpanMS.Lower, r.Loss.SpanMS.Upper))
+	if r.Loss.Late > 0 {
+		text += fmt.Sprintf(", %d of them late: after the service was stable", r.Loss.Late)
+	}
+	return text
+}
+
+// rpoText is the objective for lost data. One that is not stated is not zero, and not met.
+func rpoText(out *term.Printer, r exercise.Result) string {
+	if r.RPOMS == 0 {
+		return "no RPO stated"
+	}
+	return "RPO " + msText(out, float64(r.RPOMS))
+}
+
+// noticeText says who was to be told what, and how.
+func noticeText(n exercise.NoticeSeen) string {
+	return strings.TrimPrefix(exercise.Notice{
+		Who: n.Who, How: n.How, Within: time.Duration(n.WithinMS) * time.Millisecond, Why: n.Why, Text: n.Text,
+	}.String(), "tell ")
 }
 
 // splitParts are the parts of the recovery time, in order.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,9 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 		dir, err := hold.DefaultDir()
 		if err != nil {
 			return err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return Hint(Exitf(Refused, "make the directory of undo records: %w", err), "BELAY_STATE_DIR names another one")
 		}
 		if err := sweepFirst(ctx, app, dir); err != nil {
 			return err

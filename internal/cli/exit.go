@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/playbook"
 )
@@ -60,6 +61,30 @@ func Hint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
+// reasons returns the lines that come before the error itself: the mistakes of a playbook, or what a guard has against an
+// exercise when that is more than one thing.
+func reasons(err error) []string {
+	if refused := refusals(err); len(refused) > 1 {
+		lines := make([]string, len(refused))
+		for i, r := range refused {
+			lines[i] = "belay: refused: " + oneLine(r.Why)
+		}
+		return lines
+	}
+	return mistakes(err)
+}
+
+// refusals are what a guard has against an exercise.
+func refusals(err error) []exercise.Refusal {
+	var refused *exercise.Refused
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	return refused.Refusals
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // mistakes returns the lines of a playbook's mistakes, `file:line:col: path: message (hint)`, or nothing when err is
 // something else.
 func mistakes(err error) []string {
@@ -102,5 +127,8 @@ func message(err error) string {
 	} else if n > 1 {
 		return fmt.Sprintf("the playbook is not valid: %d mistakes", n)
 	}
-	return strings.Join(strings.Fields(err.Error()), " ")
+	if n := len(refusals(err)); n > 1 {
+		return fmt.Sprintf("the exercise is refused, for %d reasons", n)
+	}
+	return oneLine(err.Error())
 }

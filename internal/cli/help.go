@@ -2,11 +2,12 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/belay-dr/belay/internal/cli/term"
 )
 
 // chapter is one part of the story, with the commands that belong to it.
@@ -31,8 +32,8 @@ func chapters() []chapter {
 // overview is what `belay` alone prints: the story, not the alphabet.
 func overview(app *App, root *cobra.Command) {
 	p := app.Out()
-	p.Line("%s climbs the five stages of resiliency with your team: write the playbook, break the", p.Bold("belay"))
-	p.Line("system on purpose, recover it by the playbook, and see from the evidence where you stand.")
+	p.Prose(p.Bold("belay") + ` climbs the five stages of resiliency with your team: write the playbook, break the
+system on purpose, recover it by the playbook, and see from the evidence where you stand.`)
 	byName := map[string]*cobra.Command{}
 	for _, cmd := range root.Commands() {
 		byName[cmd.Name()] = cmd
@@ -42,13 +43,13 @@ func overview(app *App, root *cobra.Command) {
 		p.Line("%s", p.Bold(c.title))
 		for _, name := range c.commands {
 			if cmd := byName[name]; cmd != nil {
-				p.Line("  %s  %s", pad(name, 10), cmd.Short)
+				p.Text(14, fmt.Sprintf("  %s  %s", pad(name, 10), cmd.Short))
 			}
 		}
 	}
 	p.Line("")
 	p.Line("%s", p.Bold("Start here"))
-	p.Line("  $ belay demo               the Bookstore on this machine, one minute, nothing to install")
+	p.Line("  $ belay demo               the Bookstore on this machine, half a minute")
 	p.Line("  $ belay init               a playbook for your own application")
 	p.Line("  $ belay COMMAND --help     flags and examples of a command")
 	p.Line("  $ belay help TOPIC         %s", strings.Join(topicNames(), ", "))
@@ -61,7 +62,7 @@ func showHelp(app *App, cmd *cobra.Command) {
 		return
 	}
 	p := app.Out()
-	p.Line("%s", strings.TrimSpace(firstOf(cmd.Long, cmd.Short)))
+	p.Prose(strings.TrimSpace(firstOf(cmd.Long, cmd.Short)))
 	if cmd.IsAdditionalHelpTopicCommand() {
 		return
 	}
@@ -77,7 +78,9 @@ func showHelp(app *App, cmd *cobra.Command) {
 	}
 	if len(flags) > 0 {
 		p.Line("\n%s", p.Bold("Flags"))
-		p.Line("%s", strings.Join(flags, "\n"))
+		for _, line := range flags {
+			p.Text(hangOf(flags), line)
+		}
 	}
 	if cmd.Example != "" {
 		p.Line("\n%s", p.Bold("Examples"))
@@ -88,7 +91,7 @@ func showHelp(app *App, cmd *cobra.Command) {
 	}
 }
 
-func listCommands(w io.Writer, cmd *cobra.Command) {
+func listCommands(p *term.Printer, cmd *cobra.Command) {
 	width := 0
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
@@ -97,7 +100,7 @@ func listCommands(w io.Writer, cmd *cobra.Command) {
 	}
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
-			fmt.Fprintf(w, "  %s  %s\n", pad(sub.Name(), width), sub.Short)
+			p.Text(width+4, fmt.Sprintf("  %s  %s", pad(sub.Name(), width), sub.Short))
 		}
 	}
 }
@@ -131,6 +134,18 @@ func flagLines(flags *pflag.FlagSet) []string {
 		lines[i] = "  " + pad(names[i], width) + "  " + texts[i]
 	}
 	return lines
+}
+
+// hangOf is where the texts of flag lines begin.
+func hangOf(lines []string) int {
+	hang := 0
+	for _, line := range lines {
+		name := strings.TrimLeft(line, " ")
+		if i := strings.Index(name, "  "); i >= 0 {
+			hang = max(hang, len(line)-len(name)+i)
+		}
+	}
+	return hang + 2
 }
 
 func pad(s string, width int) string {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/playbook/lint"
@@ -74,14 +76,20 @@ func runLint(app *App, o lintOptions) error {
 	return nil
 }
 
-// showFindings writes each finding in the form that editors jump to, its reason and hint below it, and the counts last.
+// showFindings writes each finding in the form that editors jump to, and the counts last. The reason and the hint follow
+// the first finding of their rule.
 func (app *App) showFindings(findings []lint.Finding) {
 	out := app.Out()
+	told := map[string]bool{}
 	for _, f := range findings {
-		out.Line("%s: %s %s: %s", f.Pos, out.Word(string(f.Severity)), f.ID, f.Message)
-		out.Line("    %s", out.Dim("why: "+f.Why))
+		out.Text(4, fmt.Sprintf("%s: %s %s: %s", f.Pos, out.Word(string(f.Severity)), f.ID, f.Message))
+		if told[f.ID] {
+			continue
+		}
+		told[f.ID] = true
+		out.Text(9, "    "+out.Dim("why: "+f.Why))
 		if f.Hint != "" {
-			out.Line("    %s", out.Dim("hint: "+f.Hint))
+			out.Text(10, "    "+out.Dim("hint: "+f.Hint))
 		}
 	}
 	blockers := len(lint.Blockers(findings))
@@ -100,8 +108,8 @@ func runLintRules(app *App, o lintOptions) error {
 	out := app.Out()
 	for _, r := range lint.Rules() {
 		out.Line("%s %s: %s", r.ID, out.Word(string(r.Severity)), r.Name)
-		out.Line("    %s", out.Dim("why: "+r.Why))
-		out.Line("    %s", out.Dim("hint: "+r.Hint))
+		out.Text(9, "    "+out.Dim("why: "+r.Why))
+		out.Text(10, "    "+out.Dim("hint: "+r.Hint))
 	}
 	return nil
 }

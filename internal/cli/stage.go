@@ -174,7 +174,7 @@ func showStage(p *term.Printer, a stage.Assessment) {
 	p.Line("")
 	showLost(p, a)
 	if a.Next != "" {
-		p.Line("  %s %s", p.Bold("Next:"), a.Next)
+		p.Text(8, "  "+p.Bold("Next:")+" "+a.Next)
 	}
 }
 
@@ -199,15 +199,13 @@ func showCriterion(p *term.Printer, a stage.Assessment, c stage.Criterion) {
 	if far && c.State != stage.Met {
 		title = p.Dim(title)
 	}
-	p.Line("    %s %s", stateMark(p, c.State, far), title)
+	p.Text(6, "    "+stateMark(p, c.State, far)+" "+title)
 	if far || c.State == stage.Met {
 		return
 	}
-	for _, line := range wrapped(c.Why, p.Width-8) {
-		p.Line("        %s", line)
-	}
+	p.Text(8, "        "+c.Why)
 	if c.Next != "" {
-		p.Line("      %s %s", p.Dim("→"), c.Next)
+		p.Text(8, "      "+p.Dim("→")+" "+c.Next)
 	}
 }
 
@@ -230,12 +228,7 @@ func showLost(p *term.Printer, a stage.Assessment) {
 		indent = "  "
 	}
 	for _, why := range a.Lost {
-		for i, line := range wrapped("Lost: "+why, p.Width-4) {
-			if i > 0 {
-				line = "  " + line
-			}
-			p.Line("%s%s", indent, p.Warn(line))
-		}
+		p.Text(len(indent)+2, indent+p.Warn("Lost: "+why))
 	}
 }
 
@@ -247,38 +240,14 @@ func explainStage(p *term.Printer, a stage.Assessment) {
 		p.Line("%s  %s  stage %d", p.Bold(c.ID), p.Word(string(c.State)), c.Stage)
 		p.Line("  %s", c.Title)
 		field := func(name, value string) {
-			lines := wrapped(value, p.Width-12)
-			for j, line := range lines {
-				if j > 0 {
-					name = ""
-				}
-				p.Line("  %s %s", p.Dim(pad(name, 9)), line)
+			if value != "" {
+				p.Text(12, "  "+p.Dim(pad(name, 9))+" "+value)
 			}
 		}
 		field("why", c.Why)
 		field("evidence", strings.Join(c.Evidence, " "))
 		field("next", c.Next)
 	}
-}
-
-// wrapped breaks a text between words; a width that is not positive breaks nothing. A text without words has no lines.
-func wrapped(text string, width int) []string {
-	words := strings.Fields(text)
-	if len(words) == 0 {
-		return nil
-	}
-	if width <= 0 {
-		return []string{strings.Join(words, " ")}
-	}
-	lines := []string{words[0]}
-	for _, word := range words[1:] {
-		if last := lines[len(lines)-1]; len([]rune(last))+1+len([]rune(word)) <= width {
-			lines[len(lines)-1] = last + " " + word
-		} else {
-			lines = append(lines, word)
-		}
-	}
-	return lines
 }
 
 // substanceOf is the digest of what people agree to, and its parts.

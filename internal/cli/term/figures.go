@@ -41,7 +41,7 @@ func ago(d time.Duration) string {
 	}
 }
 
-// Duration shows a length of time in two units at most: 850 ms, 8.2 s, 4 min 10 s, 12 h, 3 d 4 h. It rounds to
+// Duration shows a length of time in two units at most: 850 ms, 8.2 s, 4 min 10 s, 12 h, 72 h, 3 d 4 h. It rounds to
 // what is shown.
 func Duration(d time.Duration) string {
 	if d < 0 {
@@ -56,7 +56,7 @@ func Duration(d time.Duration) string {
 		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	case d < time.Hour-500*time.Millisecond:
 		return two(d.Round(time.Second), time.Minute, "min", time.Second, "s")
-	case d < 24*time.Hour-30*time.Second:
+	case d.Round(time.Minute) <= 72*time.Hour: // objectives are written in hours: 24 h is not made 1 d
 		return two(d.Round(time.Minute), time.Hour, "h", time.Minute, "min")
 	default:
 		return two(d.Round(time.Hour), 24*time.Hour, "d", time.Hour, "h")

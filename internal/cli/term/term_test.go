@@ -70,6 +70,9 @@ func TestDuration(t *testing.T) {
 		{250 * time.Second, "4 min 10 s"},
 		{time.Hour - 200*time.Millisecond, "1 h"},
 		{12 * time.Hour, "12 h"},
+		{24 * time.Hour, "24 h"},
+		{72*time.Hour - time.Minute, "71 h 59 min"},
+		{72 * time.Hour, "72 h"},
 		{76 * time.Hour, "3 d 4 h"},
 		{-90 * time.Second, "-1 min 30 s"},
 	}
@@ -105,8 +108,18 @@ func TestTableFaces(t *testing.T) {
 		{"in a pipe", Printer{}, "scenario     verdict  why\napi-failure  PASS     the objective was met\n日本         FAIL     two lines\n"},
 		{
 			"on a terminal",
-			Printer{TTY: true, Width: 36},
-			"SCENARIO     VERDICT  WHY\napi-failure  ✓ PASS   the objective…\n日本         ✗ FAIL   two lines\n",
+			Printer{TTY: true, Width: 44},
+			"SCENARIO     VERDICT  WHY\napi-failure  ✓ PASS   the objective was met\n日本         ✗ FAIL   two lines\n",
+		},
+		{
+			"on a narrow terminal",
+			Printer{TTY: true, Width: 42},
+			"SCENARIO     VERDICT  WHY\napi-failure  ✓ PASS   the objective was\n                      met\n日本         ✗ FAIL   two lines\n",
+		},
+		{
+			"on a very narrow terminal",
+			Printer{TTY: true, Width: 30},
+			"api-failure\n  verdict  ✓ PASS\n  why      the objective was\n           met\n日本\n  verdict  ✗ FAIL\n  why      two lines\n",
 		},
 	}
 	for _, tt := range tests {
