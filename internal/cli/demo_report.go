@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/belay-dr/belay/internal/cli/term"
 	"github.com/belay-dr/belay/stage"
@@ -51,7 +52,7 @@ func (d *demo) show(r demoReport) {
 	for _, e := range r.Exercises {
 		part, took := biggest(e.SplitMS)
 		t.Row(e.Scenario, p.Word(string(e.Verdict)), outageText(p, e), msText(p, float64(e.RTOMS)), lossLine(p, e),
-			msText(p, float64(e.RPOMS)), part+" "+msText(p, took))
+			strings.TrimPrefix(rpoText(p, e), "RPO "), part+" "+msText(p, took))
 	}
 	t.Print()
 	p.Line("")

@@ -141,7 +141,7 @@ func liveLines(out *term.Printer, v exercise.View) []string {
 		"  " + elapsedText(out, v),
 	}
 	for _, t := range v.Targets {
-		if t.Primary {
+		if t.Primary || t.Downs > 0 {
 			lines = append(lines, fmt.Sprintf("  %s %s", strip(out, v, t.Name), t.Name))
 		}
 	}
@@ -173,9 +173,9 @@ func phaseBar(out *term.Printer, v exercise.View) string {
 // elapsedText is the time since the first failure against the RTO.
 func elapsedText(out *term.Printer, v exercise.View) string {
 	if !v.Down {
-		return fmt.Sprintf("not down yet; the RTO is %s", term.Duration(v.RTO))
+		return fmt.Sprintf("%s; the RTO is %s", v.Service, term.Duration(v.RTO))
 	}
-	text := fmt.Sprintf("%s elapsed of an RTO of %s", term.Duration(v.Elapsed.Round(100*time.Millisecond)), term.Duration(v.RTO))
+	text := fmt.Sprintf("%s, %s elapsed of an RTO of %s", v.Service, term.Duration(v.Elapsed.Round(100*time.Millisecond)), term.Duration(v.RTO))
 	if v.Elapsed > v.RTO {
 		return out.Bad(text)
 	}

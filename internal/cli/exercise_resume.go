@@ -67,7 +67,7 @@ func abortExercise(ctx context.Context, app *App, o exerciseResumeOptions) error
 		return err
 	}
 	defer w.Close()
-	r, err := local.Abort(ctx, opts, o.ID, o.As, o.Why)
+	r, err := local.Abort(ctx, opts, o.ID, o.runner(app), o.Why)
 	finish()
 	if err := journalError(err); err != nil || r.Verdict == "" {
 		return err

@@ -80,7 +80,7 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 	}
 	now := app.Clock.Now()
 	c, err := app.clear(ctx, w, o.Scenario, o.Environment, exercise.Mode(o.Mode), exercise.CompileOptions{
-		ID: newExerciseID(now), Runner: o.As, Now: now, Limit: o.Limit,
+		ID: newExerciseID(now), Runner: o.runner(app), Now: now, Limit: o.Limit,
 	})
 	if o.DryRun && c.Plan.ID != "" {
 		return dryRun(ctx, app, c.Plan, err, o.JSON)
