@@ -139,6 +139,9 @@ func TestDiscard(t *testing.T) {
 	if err != nil || st.State != fault.Superseded || len(st.Kept) != 1 || st.Kept[0] != stash {
 		t.Fatalf("%+v, %v", st, err)
 	}
+	if all, err := hold.List(dir); err != nil || len(all) != 1 || len(all[0].Kept) != 1 {
+		t.Errorf("list: %+v, %v", all, err)
+	}
 	// Something else in its place is never deleted.
 	if err := errors.Join(os.Rename(stash, stash+".mine"), os.WriteFile(stash, []byte("foreign"), 0o600)); err != nil {
 		t.Fatal(err)
@@ -208,5 +211,26 @@ func TestLockTakenAway(t *testing.T) {
 	}
 	if st, err := h.Release(t.Context()); err != nil || st.State != fault.Reverted {
 		t.Errorf("release: %+v, %v", st, err)
+	}
+}
+
+// TestKeptIsGone forgets what was kept in a place that somebody has removed as a whole.
+func TestKeptIsGone(t *testing.T) {
+	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
+	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("recovered"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := h.Release(t.Context()); err != nil || len(st.Kept) != 1 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := hold.List(dir); err != nil || len(all) != 1 || len(all[0].Kept) != 0 {
+		t.Errorf("list: %+v, %v", all, err)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -163,12 +165,20 @@ func (s store) all() ([]*Record, error) {
 	return out, errors.Join(wrong...)
 }
 
+// stillKept are the kept originals that are still there: whole workspaces are removed, and what was kept in them too.
+func (r *Record) stillKept() []string {
+	return slices.DeleteFunc(slices.Clone(r.Status.Kept), func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	})
+}
+
 // prune forgets the oldest ended faults beyond the history. What is held or still keeps an original is never forgotten.
 func (s store) prune() {
 	all, _ := s.all()
 	var done []*Record
 	for _, r := range all {
-		if r.Phase == settled && len(r.Status.Kept) == 0 {
+		if r.Phase == settled && len(r.stillKept()) == 0 {
 			done = append(done, r)
 		}
 	}

@@ -3,6 +3,8 @@ package hold
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,12 +93,16 @@ func TestAllowed(t *testing.T) {
 // TestHistory forgets old ends, but never what still keeps an original.
 func TestHistory(t *testing.T) {
 	k := newKeeper(t.TempDir())
+	original := filepath.Join(t.TempDir(), ".app.db.belay-f1")
+	if err := os.WriteFile(original, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := range history + 10 {
 		r := &Record{Format: format, Status: fault.Status{ID: newID(), State: fault.Reverted, Since: since.Add(time.Duration(n) * time.Hour)}}
 		switch n {
 		case 0:
-			r.Status.State, r.Status.Kept = fault.Superseded, []string{"/data/.app.db.belay-f1"}
+			r.Status.State, r.Status.Kept = fault.Superseded, []string{original}
 		case 1:
 			r.Status.State = fault.Held
 		}

@@ -33,6 +33,7 @@ func List(dir string) ([]fault.Status, error) {
 	all, err := store{dir}.all()
 	var out []fault.Status
 	for _, r := range all {
+		r.Status.Kept = r.stillKept()
 		out = append(out, r.Status)
 	}
 	return out, err

@@ -95,10 +95,17 @@ func runFaultList(ctx context.Context, app *App, o faultOptions) error {
 		t.Row(s.ID, string(s.State), s.Target, s.Since.Format(time.RFC3339), s.Limit.String(), s.Cause)
 	}
 	t.Print()
+	kept := ""
 	for _, s := range all {
 		if len(s.Kept)+len(s.Residue) > 0 || s.Error != "" {
 			explainEnd(out.Line, s)
 		}
+		if len(s.Kept) > 0 {
+			kept = s.ID
+		}
+	}
+	if kept != "" {
+		out.Line("When nobody needs an original any more, for example: belay fault discard %s", kept)
 	}
 	return err
 }

@@ -80,9 +80,6 @@ func explainEnd(line func(string, ...any), st fault.Status) {
 	for _, s := range st.Kept {
 		line("    original kept: %s", s)
 	}
-	if len(st.Kept) > 0 {
-		line("    delete what was kept, when nobody needs it: belay fault discard %s", st.ID)
-	}
 	for _, s := range st.Residue {
 		line("    LEFT BEHIND: %s", s)
 	}
