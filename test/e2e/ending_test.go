@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	machine "github.com/belay-dr/belay/exercise"
+)
+
+// Ctrl-C, a polite kill and a closed terminal end an exercise safely: it is measured and closed, and its fault is gone.
+func TestRunnerIsAskedToEnd(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "hang up": syscall.SIGHUP} {
+		t.Run(name, func(t *testing.T) {
+			w := newShop(t)
+			run := w.start("exercise", "run", "cdn-failure", "--env", "staging", "--mode", "guided", "--as", "bob", "--dir", w.dir, "--json")
+			j := openJournal(w)
+			j.reach(machine.Detected)
+			must(t, run.cmd.Process.Signal(signal))
+			e := decode[exercise](w, run.wait(30*time.Second, 3))
+			if !slices.Contains([]string{"INCONCLUSIVE", "FAIL"}, e.Verdict) || !strings.Contains(e.Why, "stopped") {
+				t.Errorf("verdict %s, why %q", e.Verdict, e.Why)
+			}
+			w.nothingLeft()
+		})
+	}
+}
+
+// nothingLeft fails unless no fault is held, the CDN's file is back, and the evidence verifies.
+func (w *world) nothingLeft() {
+	w.t.Helper()
+	if left := w.held(); len(left) > 0 {
+		w.t.Errorf("held: %v", left)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "bucket", "static", "status.json")); err != nil {
+		w.t.Errorf("the file is not back: %v", err)
+	}
+	w.ok("evidence", "verify", "--dir", w.dir)
+}
+
+// A reader that goes away, as in `belay exercise run ... | head`, must not end the exercise without a closing record.
+func TestNobodyReads(t *testing.T) {
+	w := newShop(t)
+	r, pipe, err := os.Pipe()
+	must(t, err)
+	cmd := exec.Command(binary, "exercise", "run", "cdn-failure", "--env", "staging", "--mode", "automatic", "--dir", w.dir)
+	cmd.Env, cmd.Stdout, cmd.Stderr = w.env, pipe, pipe
+	must(t, cmd.Start())
+	pipe.Close()
+	r.Close()
+	_ = cmd.Wait()
+	list := decode[struct{ Exercises []exercise }](w, w.ok("exercise", "list", "--json", "--dir", w.dir))
+	if n := len(list.Exercises); n == 0 || list.Exercises[n-1].Verdict == "" {
+		t.Errorf("exercises: %+v", list.Exercises)
+	}
+	w.nothingLeft()
+}
+
+// `belay halt` in another terminal: the exercise sees that its fault has ended, and ends as one that proves nothing.
+func TestHaltDuringExercise(t *testing.T) {
+	w := newShop(t)
+	run := w.start("exercise", "run", "cdn-failure", "--env", "staging", "--mode", "guided", "--as", "bob", "--dir", w.dir, "--json")
+	j := openJournal(w)
+	j.reach(machine.Detected)
+	w.ok("halt")
+	e := decode[exercise](w, run.wait(30*time.Second, 3))
+	if e.Verdict != "INVALID" || !strings.Contains(e.Why, "halt") {
+		t.Errorf("verdict %s, why %q", e.Verdict, e.Why)
+	}
+	w.nothingLeft()
+}
+
+// Someone without a home directory has a place for undo records too.
+func TestNoHome(t *testing.T) {
+	w := newWorld(t)
+	w.env = slices.DeleteFunc(w.env, func(v string) bool {
+		return strings.HasPrefix(v, "HOME=") || strings.HasPrefix(v, "BELAY_STATE_DIR=") || strings.HasPrefix(v, "XDG_")
+	})
+	if o := w.try(time.Minute, "fault", "list"); o.code != 0 {
+		t.Errorf("%s", o)
+	}
+	w.env = append(w.env, "HOME=/nonexistent")
+	if o := w.try(time.Minute, "fault", "list"); o.code != 0 {
+		t.Errorf("%s", o)
+	}
+}
+
+// No process but the runner and the holder has the holder's input open, and none but the holder its lock: a service that a step
+// restarted lives on, and must not keep the fault alive.
+func TestNothingIsInherited(t *testing.T) {
+	w := newShop(t)
+	run := w.start("exercise", "run", "database-failure", "--env", "staging", "--mode", "automatic", "--dir", w.dir, "--json")
+	j := openJournal(w)
+	j.reach(machine.Testing) // the database was started again by a step
+	ours := append(w.pids("hold-internal"), run.cmd.Process.Pid)
+	if len(ours) < 3 {
+		t.Fatalf("processes %v, want a runner, a holder and a reaper", ours)
+	}
+	holder := slices.Min(ours[:len(ours)-1])
+	stdin, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(holder), "fd", "0"))
+	must(t, err)
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	must(t, err)
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		if err != nil {
+			continue
+		}
+		if to == stdin || strings.HasPrefix(to, w.state+"/") {
+			pid := strings.Split(link, "/")[2]
+			if !slices.ContainsFunc(ours, func(p int) bool { return strconv.Itoa(p) == pid }) {
+				exe, _ := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+				t.Errorf("process %s (%q) has %s open", pid, exe, to)
+			}
+		}
+	}
+	run.kill()
+	<-run.done
+	w.until(time.Second, "every held fault is gone", func() bool { return len(w.held()) == 0 })
+}
