@@ -144,6 +144,19 @@ func (c *checker) step(at string, s Step) {
 	if s.Ask != "" && len(s.Options) == 0 && !c.hurt[at] {
 		c.wrong(at, "a decision needs options", "add options: {name: jump}")
 	}
+	c.then(at, s)
+}
+
+// then checks that a jump is not where nobody would follow it. On a decision, failed still says where to go when no option holds.
+func (c *checker) then(at string, s Step) {
+	path := c.written(at+".then", at+".then.ok")
+	switch {
+	case c.hurt[at+".then"]:
+	case s.Ask != "" && s.Then.OK != "":
+		c.wrong(path, "then has no meaning on a decision: its options say where to go", "write the jump into an option, such as options: {done: resume}")
+	case s.Call != "" && s.Then != (Then{}):
+		c.wrong(at+".then", "then has no meaning on a call: the step after it comes next", "put the jump on a step of its own after the call")
+	}
 }
 
 // belongs checks that a key is only there beside the one it needs.
