@@ -60,12 +60,12 @@ person's SSH key, which must be one of those in the playbook; without, it is onl
 	jsonFlag(cmd, &o.JSON)
 	f := cmd.Flags()
 	f.BoolVar(&o.List, "list", false, "show who has signed what")
-	f.StringVar(&o.As, "as", "", "who you are: a person of the playbook")
-	f.StringArrayVar(&o.Roles, "role", nil, "the role you speak for; may be given again")
-	f.StringVar(&o.Key, "key", "", "your SSH key: a private key file, or a .pub file whose private half is in the SSH agent")
+	f.StringVar(&o.As, "as", "", "who you are: a `person` of the playbook")
+	f.StringArrayVar(&o.Roles, "role", nil, "the `role` you speak for; may be given again")
+	f.StringVar(&o.Key, "key", "", "your SSH key: a private key `file`, or a .pub file whose private half is in the SSH agent")
 	f.BoolVar(&o.Seen, "seen", false, "say only that you have seen it")
-	f.StringVar(&o.Dissent, "dissent", "", "object, with the reason; it blocks until somebody answers")
-	f.StringVar(&o.Answer, "answer", "", "answer the dissent in this record, with TEXT")
+	f.StringVar(&o.Dissent, "dissent", "", "object, with the `reason`; it blocks until somebody answers")
+	f.StringVar(&o.Answer, "answer", "", "answer the dissent in this `record`, with TEXT")
 	cmd.MarkFlagsMutuallyExclusive("list", "seen", "dissent", "answer")
 	return cmd
 }

@@ -94,7 +94,7 @@ func (app *App) report(err error) {
 
 // dirFlag adds --dir, the workspace that every command works in.
 func dirFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "dir", ".", "directory of the playbook")
+	cmd.Flags().StringVar(dir, "dir", ".", "`directory` of the playbook")
 }
 
 // jsonFlag adds --json.

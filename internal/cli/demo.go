@@ -55,7 +55,7 @@ directory. The Bookstore is stopped at the end; the playbook, its documents and 
 		}
 		return runDemo(cmd.Context(), app, o)
 	}
-	cmd.Flags().StringVar(&o.Dir, "dir", "", "keep the workspace in this directory")
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "keep the workspace in this `directory`")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

@@ -50,7 +50,7 @@ func newDemoDown(app *App) *cobra.Command {
 }
 
 func demoDirFlag(cmd *cobra.Command, dir *string) {
-	cmd.Flags().StringVar(dir, "dir", "", "directory of the Bookstore")
+	cmd.Flags().StringVar(dir, "dir", "", "`directory` of the Bookstore")
 	if err := cmd.MarkFlagRequired("dir"); err != nil {
 		panic(err) // the flag was defined in the line above
 	}

@@ -34,7 +34,7 @@ then 3. A risk is a weakness that is shown.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runDoctor(cmd.Context(), app, o) },
 	}
 	dirFlag(cmd, &o.Dir)
-	cmd.Flags().StringVar(&o.Environment, "env", "", "environment (default: the only one, or the first that is not production)")
+	cmd.Flags().StringVar(&o.Environment, "env", "", "`environment` (default: the only one, or the first that is not production)")
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }

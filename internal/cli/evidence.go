@@ -40,8 +40,8 @@ func newEvidenceList(app *App) *cobra.Command {
 	dirFlag(cmd, &o.Dir)
 	jsonFlag(cmd, &o.JSON)
 	cmd.Flags().BoolVar(&o.All, "all", false, "also the events of the exercises' journals")
-	cmd.Flags().StringArrayVar(&o.Kinds, "kind", nil, "only records of this kind; may be given again")
-	cmd.Flags().StringVar(&o.Subject, "subject", "", "only records about this subject: an exercise, a person")
+	cmd.Flags().StringArrayVar(&o.Kinds, "kind", nil, "only records of this `kind`; may be given again")
+	cmd.Flags().StringVar(&o.Subject, "subject", "", "only records about this `subject`: an exercise, a person")
 	return cmd
 }
 
@@ -94,12 +94,13 @@ func dash(s string) string {
 func summary(r evidence.Record) string {
 	var s struct {
 		Role, Text, Criterion, Scenario, Verdict, Type string
+		Plan                                           struct{ Scenario, Environment, Mode string }
 	}
 	if json.Unmarshal(r.Payload, &s) != nil {
 		return r.Subject
 	}
 	var words []string
-	for _, word := range []string{s.Scenario, s.Verdict, s.Criterion, s.Role, s.Text, s.Type} {
+	for _, word := range []string{s.Plan.Scenario, s.Plan.Environment, s.Plan.Mode, s.Scenario, s.Verdict, s.Criterion, s.Role, s.Text, s.Type} {
 		if word != "" {
 			words = append(words, word)
 		}

@@ -34,8 +34,8 @@ else: with it, belay evidence verify --head finds records that were removed from
 	}
 	dirFlag(cmd, &o.Dir)
 	jsonFlag(cmd, &o.JSON)
-	cmd.Flags().StringVar(&o.As, "as", "", "who you are: a person of the playbook")
-	cmd.Flags().StringVar(&o.Key, "key", "", "your SSH key: a private key file, or a .pub file whose private half is in the SSH agent")
+	cmd.Flags().StringVar(&o.As, "as", "", "who you are: a `person` of the playbook")
+	cmd.Flags().StringVar(&o.Key, "key", "", "your SSH key: a private key `file`, or a .pub file whose private half is in the SSH agent")
 	for _, name := range []string{"as", "key"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // the flag was defined above

@@ -40,7 +40,7 @@ the ledger's directory (--head FILE) shows more: whoever can change the ledger c
 	}
 	dirFlag(cmd, &o.Dir)
 	jsonFlag(cmd, &o.JSON)
-	cmd.Flags().StringArrayVar(&o.Heads, "head", nil, "a signed head kept elsewhere; may be given again")
+	cmd.Flags().StringArrayVar(&o.Heads, "head", nil, "a signed head kept elsewhere (a `file`); may be given again")
 	return cmd
 }
 

@@ -42,8 +42,8 @@ type exerciseOptions struct {
 func (o *exerciseOptions) flags(app *App, cmd *cobra.Command) {
 	dirFlag(cmd, &o.Dir)
 	jsonFlag(cmd, &o.JSON)
-	cmd.Flags().StringVar(&o.As, "as", "", "person who runs it (default: who you are on this machine)")
-	cmd.Flags().StringVar(&o.Progress, "progress", "auto", "how to show progress: auto, plain, json (one line a phase on standard error) or none")
+	cmd.Flags().StringVar(&o.As, "as", "", "`person` who runs it (default: who you are on this machine)")
+	cmd.Flags().StringVar(&o.Progress, "progress", "auto", "`how` to show progress: auto, plain, json (one line a phase on standard error) or none")
 }
 
 // runner is who runs it: the person named, or the one at the keyboard.

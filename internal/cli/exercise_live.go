@@ -137,9 +137,11 @@ func (l *liveProgress) end() { l.drawn = 0 }
 func liveLines(out *term.Printer, v exercise.View) []string {
 	lines := []string{
 		fmt.Sprintf("%s  %s", out.Bold(v.Title), out.Dim(fmt.Sprintf("%s, %s", v.Environment, v.Mode))),
-		"  " + phaseBar(out, v),
-		"  " + elapsedText(out, v),
 	}
+	for _, line := range term.Wrap(phaseBar(out, v), out.Width-3) {
+		lines = append(lines, "  "+line)
+	}
+	lines = append(lines, "  "+elapsedText(out, v))
 	for _, t := range v.Targets {
 		if t.Primary || t.Downs > 0 {
 			lines = append(lines, fmt.Sprintf("  %s %s", strip(out, v, t.Name), t.Name))

@@ -46,7 +46,7 @@ exercise whose process died is closed from here.`,
 		},
 	}
 	o.flags(app, cmd)
-	cmd.Flags().StringVar(&o.Why, "why", "aborted", "reason that is kept with the exercise")
+	cmd.Flags().StringVar(&o.Why, "why", "aborted", "`reason` that is kept with the exercise")
 	return cmd
 }
 

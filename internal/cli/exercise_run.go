@@ -46,9 +46,9 @@ The exit code is 0 when the verdict is PASS and 3 when it is another or the guar
 		},
 	}
 	o.flags(app, cmd)
-	cmd.Flags().StringVar(&o.Environment, "env", "", "environment to exercise in")
-	cmd.Flags().StringVar(&o.Mode, "mode", string(exercise.Guided), "guided, assisted or automatic")
-	cmd.Flags().StringVar(&o.Note, "note", "", "a remark that is kept with the exercise")
+	cmd.Flags().StringVar(&o.Environment, "env", "", "`environment` to exercise in")
+	cmd.Flags().StringVar(&o.Mode, "mode", string(exercise.Guided), "the `mode`: guided, assisted or automatic")
+	cmd.Flags().StringVar(&o.Note, "note", "", "a `remark` that is kept with the exercise")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "show exactly what would happen, and do nothing")
 	cmd.Flags().DurationVar(&o.Limit, "limit", 0, "longest time the fault may be held (default: the environment's time box)")
 	if err := cmd.MarkFlagRequired("env"); err != nil {

@@ -45,7 +45,7 @@ A fault that would be refused is refused here, with the same words.`,
 	}
 	dirFlag(cmd, &o.Dir)
 	jsonFlag(cmd, &o.JSON)
-	cmd.Flags().StringVar(&o.Environment, "env", "", "environment whose values fill the scenario's placeholders")
+	cmd.Flags().StringVar(&o.Environment, "env", "", "`environment` whose values fill the scenario's placeholders")
 	cmd.Flags().StringVar(&o.Spec, "spec", "", "the fault as JSON, for example {\"process\": {\"kill\": {\"pid_file\": \"/run/app.pid\"}}}")
 	return cmd
 }

@@ -44,9 +44,9 @@ ending of that file decides the form where --format does not. No file is written
 		},
 	}
 	dirFlag(cmd, &o.Dir)
-	cmd.Flags().StringVar(&o.Format, "format", "", "md or html")
-	cmd.Flags().StringVarP(&o.Out, "out", "o", "", "file to write instead of standard output")
-	cmd.Flags().StringVarP(&o.Environment, "env", "e", "", "only the commands of this environment, with its values")
+	cmd.Flags().StringVar(&o.Format, "format", "", "`format`: md or html")
+	cmd.Flags().StringVarP(&o.Out, "out", "o", "", "`file` to write instead of standard output")
+	cmd.Flags().StringVarP(&o.Environment, "env", "e", "", "only the commands of this `environment`, with its values")
 	cmd.Flags().BoolVar(&o.Now, "now", false, "order the calls by who can be reached now")
 	return cmd
 }

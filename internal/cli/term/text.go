@@ -64,7 +64,7 @@ func wrap(text string, width, further int) []string {
 	if width <= 0 || further <= 0 || ansi.StringWidth(text) <= width {
 		return []string{text}
 	}
-	words := strings.Split(text, " ")
+	words := withUnits(strings.Split(text, " "))
 	lines := []string{words[0]}
 	for _, word := range words[1:] {
 		last := &lines[len(lines)-1]
@@ -79,4 +79,23 @@ func wrap(text string, width, further int) []string {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return lines
+}
+
+// withUnits joins a number to the unit after it, so that no line ends between them.
+func withUnits(words []string) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		word := words[i]
+		if i+1 < len(words) && isNumber(word) && len(strings.TrimRight(words[i+1], ",;.)]")) <= 3 && words[i+1] != "" {
+			i++
+			word += " " + words[i]
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+func isNumber(word string) bool {
+	word = strings.TrimLeft(word, "[(-")
+	return word != "" && strings.Trim(word, "0123456789.") == ""
 }
