@@ -96,7 +96,7 @@ func showNode(out *term.Printer, n exercise.Node) {
 	case n.Shell != "":
 		what = "/bin/sh -c " + exercise.Readable(n.Shell)
 	case n.Check != nil:
-		what = fmt.Sprintf("check %s %s", n.Check.Kind, exercise.Readable(string(n.Check.Config)))
+		what = "check " + checkWords(n.Check)
 	}
 	optional := ""
 	if n.Optional {
@@ -104,7 +104,9 @@ func showNode(out *term.Printer, n exercise.Node) {
 	}
 	const hang = 7
 	out.Text(hang, "   "+out.Bold(n.ID)+"  "+strings.ReplaceAll(exercise.Readable(n.Text), "\n", " ")+optional)
-	out.Text(hang, "       "+out.Dim(what))
+	if !strings.EqualFold(what, n.Text) {
+		out.Text(hang, "       "+out.Dim(what))
+	}
 	for _, o := range n.Options {
 		out.Text(hang+2, fmt.Sprintf("       %s: %s -> %s", o.ID, o.Text, o.Goto))
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
 	"github.com/belay-dr/belay/internal/cli/term"
+	"github.com/belay-dr/belay/publish/render"
 )
 
 // prompt asks a person and reads the answers, line by line. From a terminal each line is taken at once. From a pipe a line is
@@ -23,8 +25,10 @@ type prompt struct {
 	changed  *sync.Cond
 	question *exercise.Doing
 	answered string
-	over     bool
-	done     chan struct{}
+	// next is what Belay does or waits for, and looked the step whose result it looked at last.
+	next, looked string
+	over         bool
+	done         chan struct{}
 }
 
 func newPrompt(interactive bool, inputs chan<- local.Input, out *term.Printer) *prompt {
@@ -41,8 +45,20 @@ func (p *prompt) show(v exercise.View) {
 	if q != nil && (p.question == nil || p.question.Command != q.Command) {
 		ask(p.out, v, *q)
 	}
-	p.question = q
+	p.question, p.next = q, v.Next
+	if c := v.Current; c != nil && c.Kind == exercise.DoExpect && c.Expect != nil {
+		p.next = "Belay looks whether step " + c.Step + " has worked: " + checkWords(c.Expect)
+		if c.Step != p.looked {
+			p.looked = c.Step
+			p.out.Text(2, "  "+p.next)
+		}
+	}
 	p.changed.Broadcast()
+}
+
+// checkWords says what a check looks at.
+func checkWords(c *exercise.Check) string {
+	return render.Words(c.Kind, json.RawMessage(exercise.Readable(string(c.Config))))
 }
 
 // finish lets the reader go.
@@ -103,7 +119,9 @@ func (p *prompt) give(in local.Input, q *exercise.Doing) bool {
 	case local.SayNote, local.SayDeviation, local.SayStop:
 	default:
 		if q == nil {
-			p.out.Line("nothing is asked just now")
+			p.mu.Lock()
+			p.out.Text(0, "nothing is asked just now: "+p.next+"; note TEXT, deviation TEXT and stop are taken at any time")
+			p.mu.Unlock()
 			return true
 		}
 		p.mu.Lock()
@@ -206,10 +224,15 @@ func ask(out *term.Printer, v exercise.View, q exercise.Doing) {
 	if q.Kind == exercise.DoSettle {
 		out.Line("  Belay was interrupted while this step was carried out. Was it done?")
 	}
-	out.Line("  %s", strings.ReplaceAll(q.Text, "\n", "\n  "))
+	for _, line := range strings.Split(q.Text, "\n") {
+		out.Text(2, "  "+line)
+	}
 	field := func(name, value string) {
-		if value != "" {
-			out.Line("  %-9s %s", name+":", strings.ReplaceAll(strings.TrimRight(value, "\n"), "\n", "\n            "))
+		if name += ":"; value != "" {
+			for _, line := range strings.Split(strings.TrimRight(value, "\n"), "\n") {
+				out.Text(12, "  "+pad(name, 9)+" "+line)
+				name = ""
+			}
 		}
 	}
 	if len(q.Argv) > 0 {
@@ -221,19 +244,19 @@ func ask(out *term.Printer, v exercise.View, q exercise.Doing) {
 	field("note", q.Note)
 	field("example", q.Example)
 	if q.Expect != nil {
-		field("expected", fmt.Sprintf("%s %s (Belay looks when you say done)", q.Expect.Kind, exercise.Readable(string(q.Expect.Config))))
+		field("expected", checkWords(q.Expect)+" (Belay looks when you say done)")
 	}
 	for _, o := range q.Options {
 		mark := ""
 		if o.ID == q.Hint {
 			mark = "  <- this is what Belay sees"
 		}
-		out.Line("  %-12s %s%s", o.ID, o.Text, mark)
+		out.Text(15, "  "+pad(o.ID, 12)+" "+o.Text+mark)
 	}
 	field("values", strings.Join(q.Capture, ", "))
 	if q.Node != exercise.NodeAsk && q.Hint != "" {
 		field("hint", q.Hint)
 	}
 	field("again", q.Why)
-	out.Line("  say: %s", answers(&q))
+	out.Text(7, "  say: "+answers(&q))
 }

@@ -116,15 +116,25 @@ func (b *builder) specWords(s *playbook.Spec) string {
 	if err != nil {
 		return s.Kind
 	}
+	return sayOnce(b.text(Words(s.Kind, encoded)))
+}
+
+// Words says what a check or another spec is, whose configuration is JSON, in words for a person: "http://…, expecting
+// status 200". Without JSON it is the kind alone.
+func Words(kind string, config json.RawMessage) string {
 	var value any
-	if json.Unmarshal(encoded, &value) != nil {
-		return s.Kind
+	if json.Unmarshal(config, &value) != nil {
+		return kind
 	}
 	var words []string
 	flatten("", value, &words)
-	said := b.text(strings.TrimSpace(s.Kind + " " + strings.Join(words, ", ")))
+	return sayOnce(strings.TrimSpace(kind + " " + strings.Join(words, ", ")))
+}
+
+// sayOnce leaves the kind out where the URL says it already.
+func sayOnce(said string) string {
 	if url, ok := strings.CutPrefix(said, "http http"); ok {
-		return "http" + url // The URL says it already.
+		return "http" + url
 	}
 	return said
 }
