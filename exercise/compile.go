@@ -113,33 +113,14 @@ func (c *compiler) observation(sc *playbook.Scenario) error {
 			}
 			c.plan.Probes = append(c.plan.Probes, Probe{Name: id + "/" + row.ID, Service: id, Check: *check, Primary: covered && i == 0})
 		}
-		if service.Canary == nil {
-			continue
-		}
+	}
+	for _, id := range c.pb.Canaries(sc.Covers...) {
+		service, _ := c.pb.Services.Get(id)
 		check, err := c.check(service.Canary)
 		if err != nil {
 			return fmt.Errorf("canary of %s: %w", id, err)
 		}
 		c.plan.Canaries = append(c.plan.Canaries, Canary{Service: id, Check: *check})
-	}
-	return c.canaryAbove(sc)
-}
-
-// canaryAbove looks for a canary in the services that need the covered ones, when neither they nor their needs have one: a
-// database is written to through its application.
-func (c *compiler) canaryAbove(sc *playbook.Scenario) error {
-	if len(c.plan.Canaries) > 0 {
-		return nil
-	}
-	for _, row := range c.pb.Services {
-		if row.Value.Canary == nil || !slices.ContainsFunc(sc.Covers, func(s string) bool { return slices.Contains(c.pb.Needs(row.ID), s) }) {
-			continue
-		}
-		check, err := c.check(row.Value.Canary)
-		if err != nil {
-			return fmt.Errorf("canary of %s: %w", row.ID, err)
-		}
-		c.plan.Canaries = append(c.plan.Canaries, Canary{Service: row.ID, Check: *check})
 	}
 	return nil
 }

@@ -162,6 +162,21 @@ func TestEachEdit(t *testing.T) {
 	}
 }
 
+// TestCanaries says whose canary counts the loss: the covered services' own, their needs', and else those above.
+func TestCanaries(t *testing.T) {
+	pb := valid(t)
+	for _, c := range []struct{ covers, without, want string }{
+		{"api", "", "api"}, {"database", "", "api"}, {"orders", "", ""}, {"database", "api", ""},
+	} {
+		if c.without != "" {
+			get(pb.Services, c.without).Canary = nil
+		}
+		if got := strings.Join(pb.Canaries(c.covers), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.covers, got, c.want)
+		}
+	}
+}
+
 // TestFormattingIsNoSubstance writes the same playbook with other comments, quotes, spacing and orders of keys.
 func TestFormattingIsNoSubstance(t *testing.T) {
 	files := validFiles(t)

@@ -47,7 +47,8 @@ func Substance(pb *Playbook) Parts {
 }
 
 // Closure returns the digests of what an exercise of the scenario in the environment proves: the scenario with its steps, the
-// bindings that they use there, the services that it covers and all that these need, and the scenarios that it calls. Variables
+// bindings that they use there, the services that it covers and all that these need, the scenarios that it calls, and what
+// measured it: the probes that decide, and the canary. Variables
 // of the environment are replaced by their values, so that a changed value shows in the part that uses it.
 func Closure(pb *Playbook, scenario, environment string) (Parts, error) {
 	env, ok := pb.Environments.Get(environment)
@@ -76,7 +77,42 @@ func Closure(pb *Playbook, scenario, environment string) (Parts, error) {
 			p.service(id, *service)
 		}
 	}
+	p.measuredBy(s.Covers)
 	return p.parts, nil
+}
+
+// measuredBy writes the probe of each covered service that decides, and the canary that counts what is lost.
+func (p partsWriter) measuredBy(covers []string) {
+	for _, id := range covers {
+		if service, ok := p.pb.Services.Get(id); ok && len(service.Probes) > 0 {
+			p.parts.add("services."+id+".probes."+service.Probes[0].ID, p.as(service.Probes[0].Value))
+		}
+	}
+	if writers := p.pb.Canaries(covers...); len(writers) > 0 {
+		service, _ := p.pb.Services.Get(writers[0])
+		p.parts.add("services."+writers[0]+".canary", p.as(service.Canary))
+	}
+}
+
+// Canaries are the services whose canaries write through the given ones: their own and those of what they need; when there is
+// none, those of the services that need them. The first one decides.
+func (pb *Playbook) Canaries(services ...string) []string {
+	var out []string
+	for _, id := range append(slices.Clone(services), pb.Needs(services...)...) {
+		if s, ok := pb.Services.Get(id); ok && s.Canary != nil && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, row := range pb.Services {
+		above := pb.Needs(row.ID)
+		if row.Value.Canary != nil && slices.ContainsFunc(services, func(s string) bool { return slices.Contains(above, s) }) {
+			out = append(out, row.ID)
+		}
+	}
+	return out
 }
 
 // called are the scenarios that a scenario calls, directly or through others, each once.

@@ -263,6 +263,18 @@ func TestChanges(t *testing.T) {
 			func(pb *playbook.Playbook) { pb.Scenarios[1].Value.Recovery[0].Manual = "Wait" }, 0,
 			[]string{"agreed on 2026-11-12: scenarios.database-failure.recovery"},
 		},
+		"workaround": {func(pb *playbook.Playbook) { pb.Services[0].Value.Workaround = "Wait" }, 1, nil},
+		"the probe that decides": {
+			func(pb *playbook.Playbook) { pb.Services[0].Value.Probes[0].Value.Config = "127.0.0.1:2" }, 0,
+			[]string{"failover-exercise: changed since the exercise of api-failure on 2026-11-13: services.api.probes.up"},
+		},
+		"a probe that is only shown": {func(pb *playbook.Playbook) { pb.Services[1].Value.Probes[0].Value.Config = "127.0.0.1:2" }, 1, nil},
+		"a canary": {
+			func(pb *playbook.Playbook) {
+				pb.Services[1].Value.Canary = &playbook.Spec{Kind: "http", Config: map[string]string{"url": "http://127.0.0.1:1"}}
+			}, 0,
+			[]string{"failover-exercise: changed since the exercise of api-failure on 2026-11-13: services.database.canary"},
+		},
 		"a service more": {func(pb *playbook.Playbook) {
 			pb.Services = append(pb.Services, playbook.Row[playbook.Service]{ID: "cdn", Value: playbook.Service{Critical: playbook.Criticality{Level: playbook.Never}}})
 		}, 0, []string{"agreed on 2026-11-12: services.cdn"}},
@@ -298,13 +310,17 @@ func TestObjectives(t *testing.T) {
 		state    stage.State
 		why      string
 	}{
-		"looser":               {48 * time.Hour, 48 * time.Hour, nil, stage.Met, ""},
-		"tighter, still met":   {9 * time.Second, 4 * time.Second, nil, stage.Met, ""},
-		"rto within bounds":    {8300 * time.Millisecond, time.Hour, nil, stage.Unmet, "does not meet the RTO as it is now, 8.3 s: outage between 8.1 s and 8.4 s"},
-		"rto missed":           {5 * time.Second, time.Hour, nil, stage.Unmet, "does not meet the RTO as it is now, 5.0 s"},
-		"rpo missed":           {time.Hour, 2 * time.Second, nil, stage.Unmet, "does not meet the RPO as it is now, 2.0 s"},
-		"rpo without a canary": {time.Hour, time.Hour, func(r *exercise.Result) { r.Loss = nil }, stage.Unmet, "measured no loss that could be held against the RPO as it is now, 1 h"},
-		"censored":             {time.Hour, time.Hour, func(r *exercise.Result) { r.OutageMS.Upper = nil }, stage.Unmet, "outage of at least 8.1 s"},
+		"looser":                     {48 * time.Hour, 48 * time.Hour, nil, stage.Met, ""},
+		"tighter, still met":         {9 * time.Second, 4 * time.Second, nil, stage.Met, ""},
+		"rto within bounds":          {8300 * time.Millisecond, time.Hour, nil, stage.Unmet, "does not meet the RTO as it is now, 8.3 s: outage between 8.1 s and 8.4 s"},
+		"rto missed":                 {5 * time.Second, time.Hour, nil, stage.Unmet, "does not meet the RTO as it is now, 5 s"},
+		"rpo missed":                 {time.Hour, 2 * time.Second, nil, stage.Unmet, "does not meet the RPO as it is now, 2 s"},
+		"rpo without a canary":       {time.Hour, time.Hour, func(r *exercise.Result) { r.Loss = nil }, stage.Unmet, "had no canary, so nothing is known of lost data"},
+		"rpo stated only since":      {time.Hour, time.Hour, func(r *exercise.Result) { r.Loss, r.RPOMS = nil, 0 }, stage.Unmet, "had no canary, so nothing is known of lost data"},
+		"never an rpo":               {time.Hour, 0, func(r *exercise.Result) { r.Loss, r.RPOMS = nil, 0 }, stage.Met, ""},
+		"with its relapses too long": {10 * time.Second, time.Hour, relapsed(1000, 2000), stage.Unmet, "outage between 8.1 s and 8.4 s, with relapses up to 10.4 s"},
+		"a relapse that fits":        {11 * time.Second, time.Hour, relapsed(1000, 2000), stage.Met, ""},
+		"censored":                   {time.Hour, time.Hour, func(r *exercise.Result) { r.OutageMS.Upper = nil }, stage.Unmet, "outage of at least 8.1 s"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -314,6 +330,11 @@ func TestObjectives(t *testing.T) {
 			wantCriterion(t, l.assess(nil), "failover-exercise", test.state, test.why)
 		})
 	}
+}
+
+// relapsed gives a result one relapse.
+func relapsed(lower, upper float64) func(*exercise.Result) {
+	return func(r *exercise.Result) { r.Relapses, r.RelapseMS = 1, &exercise.Millis{Lower: lower, Upper: &upper} }
 }
 
 // What an exercise must be to count.

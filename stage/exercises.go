@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,18 +120,30 @@ func (a *assessor) misses(r run) string {
 	if !ok {
 		return "is of a scenario that is gone"
 	}
-	if rto := scenario.RTO.D(); rto > 0 && !within(r.OutageMS.Upper, rto) {
+	if rto := scenario.RTO.D(); rto > 0 && !within(downUpper(r), rto) {
 		return fmt.Sprintf("does not meet the RTO as it is now, %s: %s", length(rto), outage(r))
 	}
 	rpo := scenario.RPO.D()
 	switch {
 	case rpo == 0:
-	case r.Loss == nil && rpo < time.Duration(r.RPOMS)*time.Millisecond:
-		return fmt.Sprintf("measured no loss that could be held against the RPO as it is now, %s", length(rpo))
+	case r.Loss == nil: // it passed because no RPO was stated then
+		return fmt.Sprintf("had no canary, so nothing is known of lost data that could be held against the RPO as it is now, %s", length(rpo))
 	case r.Loss != nil && !within(r.Loss.SpanMS.Upper, rpo):
 		return fmt.Sprintf("does not meet the RPO as it is now, %s", length(rpo))
 	}
 	return ""
+}
+
+// downUpper is the upper bound of the outage and its relapses together, which is what an RTO is held against; nil when there is none.
+func downUpper(r run) *float64 {
+	if r.OutageMS.Upper == nil || r.RelapseMS == nil {
+		return r.OutageMS.Upper
+	}
+	if r.RelapseMS.Upper == nil {
+		return nil
+	}
+	sum := *r.OutageMS.Upper + *r.RelapseMS.Upper
+	return &sum
 }
 
 // within says whether an upper bound in milliseconds is known and not above the objective.
@@ -142,7 +155,11 @@ func outage(r run) string {
 	if r.OutageMS.Upper == nil {
 		return fmt.Sprintf("outage of at least %s", length(ms(r.OutageMS.Lower)))
 	}
-	return fmt.Sprintf("outage between %s and %s", length(ms(r.OutageMS.Lower)), length(ms(*r.OutageMS.Upper)))
+	text := fmt.Sprintf("outage between %s and %s", length(ms(r.OutageMS.Lower)), length(ms(*r.OutageMS.Upper)))
+	if upper := downUpper(r); r.Relapses > 0 && upper != nil {
+		text += fmt.Sprintf(", with relapses up to %s", length(ms(*upper)))
+	}
+	return text
 }
 
 func ms(v float64) time.Duration { return time.Duration(v * float64(time.Millisecond)) }
@@ -153,7 +170,7 @@ func length(d time.Duration) string {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return strconv.FormatFloat(d.Round(time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	case d%day == 0:
 		return days(d)
 	case d%time.Hour == 0:
