@@ -115,7 +115,7 @@ func (s *shop) plan(id string, recovery ...string) exercise.Plan {
 			},
 		},
 		Pace:     measure.Pace{Period: 20 * time.Millisecond, Timeout: 20 * time.Millisecond, Window: 100 * time.Millisecond},
-		Baseline: 100 * time.Millisecond, TimeBox: 20 * time.Second, Grace: 5 * time.Second, RTO: 10 * time.Second, RecoversBy: "procedure",
+		Baseline: 100 * time.Millisecond, BaselineLimit: 10 * time.Second, TimeBox: 20 * time.Second, Grace: 5 * time.Second, RTO: 10 * time.Second, RecoversBy: "procedure",
 	}
 }
 
