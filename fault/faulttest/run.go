@@ -318,6 +318,11 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 	}
 	st := x.settled(gone)
 	injected := point != "recorded" && point != "armed" && point != "injecting"
+	if point == "injecting" && r.OneShot && st.State == fault.Ended {
+		// The runner died in the very moment of the injection, which was faster than the end of its input. Nothing can take that
+		// back; what counts is that the record says so.
+		injected = true
+	}
 	want(t, r, st, injected)
 	if took := time.Since(began); len(who) == 1 && who[0] == "holder" && took > gone {
 		t.Errorf("it took %s, want at most %s", took, gone)
