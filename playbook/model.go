@@ -89,7 +89,8 @@ type Pace struct {
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 	// Window is how long a service must answer without a failure to count as stable; at least Timeout + 2 x Period.
 	Window Duration `yaml:"window,omitempty" json:"window,omitempty"`
-	// Baseline is how long the steady state is watched before the fault.
+	// Baseline is how long the service must have been steady before the fault, without one failing probe. A failure begins it
+	// again, for three baselines and five seconds at most; then the exercise is invalid.
 	Baseline Duration `yaml:"baseline,omitempty" json:"baseline,omitempty"`
 	// TimeBox ends an exercise that is still going on.
 	TimeBox Duration `yaml:"time_box,omitempty" json:"time_box,omitempty"`
