@@ -19,6 +19,9 @@ func (d *driver) steady(ctx context.Context, p exercise.Plan) (exercise.SteadySt
 	for {
 		seen, why := d.observer.steady(d.now())
 		seen.Watched = d.now() - began
+		if err := d.observer.failed(); err != nil {
+			return seen, err // waiting mends no full disk
+		}
 		if why == nil || seen.Watched >= limit {
 			return seen, why
 		}
@@ -30,12 +33,19 @@ func (d *driver) steady(ctx context.Context, p exercise.Plan) (exercise.SteadySt
 	}
 }
 
+// failed is the observer's own error, if it has one.
+func (o *observer) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
 // steady is what the probes that decide have seen so far, and an error while it is not a whole baseline without a failure.
 func (o *observer) steady(now time.Duration) (exercise.SteadyState, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var seen exercise.SteadyState
-	why := o.err
+	var why error
 	for _, p := range o.plan.Probes {
 		if !p.Primary {
 			continue
