@@ -73,7 +73,7 @@ func listExercises(ctx context.Context, app *App, o exerciseListOptions) error {
 		if r.Verdict == "" {
 			verdict = "going on"
 			if r.Interrupted {
-				verdict = "interrupted"
+				verdict, r.Why = "interrupted", "next: belay exercise resume "+r.ID+inDir(o.Dir)
 			}
 		}
 		t.Row(r.ID, r.Scenario, r.Environment, string(r.Mode), out.When(r.open.Wall), verdict, r.Why)
@@ -184,7 +184,7 @@ func showExercise(ctx context.Context, app *App, o exerciseShowOptions) error {
 		if r.result != nil {
 			showResult(out, *r.result, exerciseRecord(ctx, w, o.ID), o.Dir)
 		} else if r.Interrupted {
-			out.Line("%s was interrupted in phase %s. Next: belay exercise resume %s", o.ID, state.Phase, o.ID)
+			out.Line("%s was interrupted in phase %s. Next: belay exercise resume %s%s", o.ID, state.Phase, o.ID, inDir(o.Dir))
 		} else {
 			out.Line("%s is going on, in phase %s", o.ID, state.Phase)
 		}

@@ -27,7 +27,7 @@ type prompt struct {
 	answered string
 	// next is what Belay does or waits for, and looked the step whose result it looked at last.
 	next, looked string
-	over         bool
+	begun, over  bool
 	done         chan struct{}
 }
 
@@ -45,7 +45,7 @@ func (p *prompt) show(v exercise.View) {
 	if q != nil && (p.question == nil || p.question.Command != q.Command) {
 		ask(p.out, v, *q)
 	}
-	p.question, p.next = q, v.Next
+	p.question, p.next, p.begun = q, v.Next, p.begun || len(v.Marks) > 0
 	if c := v.Current; c != nil && c.Kind == exercise.DoExpect && c.Expect != nil {
 		p.next = "Belay looks whether step " + c.Step + " has worked: " + checkWords(c.Expect)
 		if c.Step != p.looked {
@@ -94,12 +94,20 @@ func (p *prompt) read(r io.Reader) {
 			return
 		}
 	}
-	if first { // nobody is there at all: do not break anything before saying so
-		close(p.inputs)
-		return
+	if first { // nobody is there at all: nothing is to be broken then
+		p.waitBegun()
+	} else {
+		p.turn()
 	}
-	if _, ok := p.turn(); ok {
-		close(p.inputs)
+	close(p.inputs)
+}
+
+// waitBegun waits until the exercise has begun, or is over.
+func (p *prompt) waitBegun() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.begun && !p.over {
+		p.changed.Wait()
 	}
 }
 

@@ -38,10 +38,10 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 	for _, n := range r.Notes {
 		row("note", n)
 	}
-	for _, n := range r.Notices {
-		row("to be told", noticeText(n))
-	}
-	if len(r.Notices) > 0 {
+	if len(r.Notices) > 0 && outageText(out, r) != noOutage {
+		for _, n := range r.Notices {
+			row("to be told", noticeText(n))
+		}
 		row("", exercise.NothingSent)
 	}
 	row("evidence", record)
@@ -65,9 +65,12 @@ func nextCommand(r exercise.Result, dir string) string {
 	}
 }
 
+// noOutage is said of an exercise in which nothing failed.
+const noOutage = "none seen"
+
 func outageText(out *term.Printer, r exercise.Result) string {
 	if r.OutageMS.Upper != nil && r.OutageMS.Lower == 0 && r.SpanMS == 0 && r.FailingMS == 0 {
-		return "none seen"
+		return noOutage
 	}
 	return term.Bounds(r.OutageMS.Lower, r.OutageMS.Upper)
 }
