@@ -55,7 +55,7 @@ func (n Notice) String() string {
 		text += " by " + strings.Join(n.How, ", ")
 	}
 	if n.Within > 0 {
-		text += " within " + n.Within.String()
+		text += " within " + playbook.Duration(n.Within).String()
 	}
 	if n.Why != "" {
 		text += " (" + n.Why + ")"

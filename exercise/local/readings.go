@@ -21,15 +21,15 @@ func (d *driver) read(ctx context.Context) exercise.Event {
 	if d.observer == nil || d.observer.canary == nil {
 		return e
 	}
-	if _, err := d.observer.read(ctx); err != nil {
+	if err := d.observer.read(ctx, readBound); err != nil {
 		e.Kind, e.Text = exercise.CommandFailed, err.Error()
 	}
 	return e
 }
 
-// read reads the canary's rows, again and again until it can, and keeps them, on disk too.
-func (o *observer) read(ctx context.Context) (measure.Reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, readBound)
+// read reads the canary's rows, again and again until it can or the bound is over, and keeps them, on disk too.
+func (o *observer) read(ctx context.Context, bound time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	for {
 		r := measure.Reading{At: o.clk.Boot() - o.origin}
@@ -38,12 +38,12 @@ func (o *observer) read(ctx context.Context) (measure.Reading, error) {
 			o.mu.Lock()
 			o.readings = append(o.readings, r)
 			o.mu.Unlock()
-			return r, o.readLog.write(r)
+			return o.readLog.write(r)
 		}
 		select {
 		case <-time.After(o.plan.Pace.Period):
 		case <-ctx.Done():
-			return r, fmt.Errorf("read canary back: %w", err)
+			return fmt.Errorf("read canary back: %w", err)
 		}
 	}
 }
@@ -51,7 +51,11 @@ func (o *observer) read(ctx context.Context) (measure.Reading, error) {
 // loss reads the canary back once more and compares with all readings: rows may go late, when the fault is taken back or the
 // old primary comes back.
 func (o *observer) loss(ctx context.Context, outage measure.OutageReport) (*exercise.Loss, measure.Bounds, error) {
-	if _, err := o.read(ctx); err != nil {
+	bound := readBound
+	if outage.Ongoing {
+		bound = min(bound, o.plan.Pace.Grace()) // it is down: waiting brings no answer
+	}
+	if err := o.read(ctx, bound); err != nil {
 		return nil, measure.Bounds{}, err
 	}
 	writes := slices.SortedFunc(maps.Values(o.writes), func(a, b measure.Write) int { return cmp.Compare(a.Seq, b.Seq) })
