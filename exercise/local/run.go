@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/belay-dr/belay/evidence"
@@ -91,10 +89,6 @@ func (d *driver) drive(ctx context.Context) (result exercise.Result, err error) 
 	defer func() {
 		err = errors.Join(err, d.cleanUp())
 	}()
-	// Who reads our progress may go away. The exercise must not die of that: it would leave no closing record.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	stopped := ctx.Done()
@@ -111,7 +105,8 @@ func (d *driver) drive(ctx context.Context) (result exercise.Result, err error) 
 			err = d.lookForAbort()
 		}
 		if err != nil {
-			return exercise.Result{}, fmt.Errorf("run exercise: %w", err)
+			// The exercise is not closed: whoever reads this needs its name to resume it.
+			return exercise.Result{}, fmt.Errorf("run exercise %s: %w", d.state.Plan.ID, err)
 		}
 		d.Observe(exercise.Show(d.state, d.now()))
 	}

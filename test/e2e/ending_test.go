@@ -12,6 +12,7 @@ import (
 	"time"
 
 	machine "github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/fault/hold"
 )
 
 // Ctrl-C, a polite kill and a closed terminal end an exercise safely: it is measured and closed, and its fault is gone.
@@ -123,4 +124,27 @@ func TestNothingIsInherited(t *testing.T) {
 	run.kill()
 	<-run.done
 	w.until(time.Second, "every held fault is gone", func() bool { return len(w.held()) == 0 })
+}
+
+// Production needs the approval of somebody else. Without it nothing is broken, and the reason is the only one given.
+func TestProductionNeedsApproval(t *testing.T) {
+	w := newShop(t)
+	path := filepath.Join(w.dir, "belay.yaml")
+	b, err := os.ReadFile(path)
+	must(t, err)
+	changed := strings.Replace(string(b), "kind: non-production", "kind: production", 1)
+	if changed == string(b) {
+		t.Fatal("the playbook has no non-production environment to change")
+	}
+	must(t, os.WriteFile(path, []byte(changed), 0o600))
+	o := w.want(3, "exercise", "run", "cdn-failure", "--env", "staging", "--mode", "automatic", "--dir", w.dir)
+	if !strings.Contains(o.stderr, "0 of 1 approvals by people other than the runner") {
+		t.Errorf("the reason is not given:\n%s", o)
+	}
+	if all, err := hold.List(w.state); err != nil || len(all) > 0 {
+		t.Errorf("faults were made: %v, %v", all, err)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "bucket", "static", "status.json")); err != nil {
+		t.Errorf("the file is gone: %v", err)
+	}
 }
