@@ -243,7 +243,9 @@ func (d *demo) promise(ctx context.Context) (*playbook.Playbook, error) {
 	}
 	d.done("%d services, %d people, %d scenarios; lint: no blocker, %d risks", len(pb.Services), len(pb.People), len(pb.Scenarios), len(findings))
 	for _, f := range d.notable(findings) {
-		d.line("      %s %s", d.warn("risk"), f.Message)
+		if d.say != nil {
+			d.say.Text(11, "      "+d.say.Warn("risk")+" "+f.Message)
+		}
 	}
 	return pb, nil
 }

@@ -22,13 +22,6 @@ func (d *demo) bold(s string) string {
 	return d.say.Bold(s)
 }
 
-func (d *demo) warn(s string) string {
-	if d.say == nil {
-		return s
-	}
-	return d.say.Warn(s)
-}
-
 // step says what begins.
 func (d *demo) step(title, what string) {
 	if d.say != nil {
@@ -39,7 +32,7 @@ func (d *demo) step(title, what string) {
 // done says what came of it.
 func (d *demo) done(format string, args ...any) {
 	if d.say != nil {
-		d.say.Line("    %s %s", d.say.Glyph("done"), fmt.Sprintf(format, args...))
+		d.say.Text(6, "    "+d.say.Glyph("done")+" "+fmt.Sprintf(format, args...))
 	}
 }
 
@@ -48,27 +41,27 @@ func (d *demo) show(r demoReport) {
 	p := d.say
 	p.Line("")
 	p.Line("%s", p.Bold("What was measured"))
-	t := p.Table("scenario", "verdict", "outage", "RTO", "lost", "RPO", "biggest part")
+	t := p.Table("scenario", "verdict", "outage", "RTO", "lost", "RPO")
 	for _, e := range r.Exercises {
-		part, took := biggest(e.SplitMS)
 		t.Row(e.Scenario, p.Word(string(e.Verdict)), outageText(p, e), msText(p, float64(e.RTOMS)), lossLine(p, e),
-			strings.TrimPrefix(rpoText(p, e), "RPO "), part+" "+msText(p, took))
+			strings.TrimPrefix(rpoText(p, e), "RPO "))
 	}
 	t.Print()
 	p.Line("")
 	p.Line("%s", p.Bold("Where the time went"))
-	t = p.Table("scenario", "detect", "declare", "decide", "execute", "verify", "stabilise")
+	t = p.Table("scenario", "detect", "declare", "decide", "execute", "verify", "stabilise", "biggest")
 	for _, e := range r.Exercises {
 		s := e.SplitMS
+		part, _ := biggest(s)
 		t.Row(e.Scenario, term.Millis(s.Detect), term.Millis(s.Declare), term.Millis(s.Decide), term.Millis(s.Execute),
-			term.Millis(s.Verify), term.Millis(s.Stabilise))
+			term.Millis(s.Verify), term.Millis(s.Stabilise), part)
 	}
 	t.Print()
 	p.Line("%s", p.Dim("The exercises were announced: detect is the probes' time, not a pager's."))
 	p.Line("")
 	showStage(p, stage.Assessment{Application: "bookstore", Stage: r.Stage, Criteria: r.Criteria, Next: r.Next})
 	p.Line("")
-	p.Line("Kept in %s: the playbook as one document (playbook.html), and the evidence.", d.dir)
+	p.Text(0, fmt.Sprintf("Kept in %s: the playbook as one document (playbook.html), and the evidence.", d.dir))
 	dir := d.opts.Dir
 	if dir == "" {
 		dir = d.dir
