@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,5 +233,28 @@ func TestKeptIsGone(t *testing.T) {
 	}
 	if all, err := hold.List(dir); err != nil || len(all) != 1 || len(all[0].Kept) != 0 {
 		t.Errorf("list: %+v, %v", all, err)
+	}
+}
+
+// TestStoppedHolder stops the holder, long before its limit: it could not see its input end, so its reaper ends the fault.
+func TestStoppedHolder(t *testing.T) {
+	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
+	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(holderPID(t, dir, h.Status().ID), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-h.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatal("the fault lives although its holder is stopped")
+	}
+	if st := h.Status(); st.State != fault.Reverted || st.Cause != "reaper" {
+		t.Errorf("%+v", st)
+	}
+	if b, err := os.ReadFile(path); string(b) != "original" {
+		t.Errorf("the file is %q, %v", b, err)
 	}
 }

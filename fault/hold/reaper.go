@@ -22,6 +22,10 @@ const (
 	armBound = 10 * time.Second
 	// rearm is how often a holder replaces a reaper that died. After that it ends the fault.
 	rearm = 3
+	// look is how often a reaper looks at its holder, and tooLong how many looks in a row may find it stopped. A holder that
+	// is stopped sees neither the end of its input nor a beat that is missing.
+	look    = 100 * time.Millisecond
+	tooLong = 30
 	// armedLine is what a reaper says once it watches its holder.
 	armedLine = "armed"
 )
@@ -117,7 +121,8 @@ func (p Process) reap(k keeper, id string) (int, error) {
 	}()
 	cause := causeReaper
 	seen := rec
-	tick := time.NewTicker(100 * time.Millisecond)
+	stopped := 0
+	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
 		select {
@@ -130,6 +135,14 @@ func (p Process) reap(k keeper, id string) (int, error) {
 			// The record may be taken away together with its directory. What it said last is kept for that.
 			if now, err := k.read(id); err == nil {
 				seen = now
+			}
+			if i, err := proc.Find(rec.Holder); err == nil && i.State == proc.Stopped {
+				stopped++
+			} else {
+				stopped = 0
+			}
+			if stopped >= tooLong {
+				_ = proc.Signal(rec.Holder, unix.SIGKILL)
 			}
 			if k.overdue(id, rec, p.Grace) {
 				_ = proc.Signal(rec.Holder, unix.SIGKILL)
