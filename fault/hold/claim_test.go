@@ -258,3 +258,36 @@ func TestStoppedHolder(t *testing.T) {
 		t.Errorf("the file is %q, %v", b, err)
 	}
 }
+
+// TestOneRevertAtOnce kills the holder in the middle of a revert command: the reaper ends that one before it runs it again.
+func TestOneRevertAtOnce(t *testing.T) {
+	top, dir := t.TempDir(), filepath.Join(t.TempDir(), "holds")
+	mark, log := filepath.Join(top, "mark"), filepath.Join(top, "log")
+	r := hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"command": map[string]any{
+		"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark},
+		"revert": []string{"sh", "-c", `echo begin >> "$1"; sleep 1; rm -f "$2"; echo end >> "$1"`, "sh", log, mark},
+	}})}
+	h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := holderPID(t, dir, h.Status().ID)
+	go func() { _, _ = h.Release(t.Context()) }()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		if _, err := os.Stat(log); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the revert does not begin")
+		}
+	}
+	kill(t, pid)
+	<-h.Done()
+	time.Sleep(1200 * time.Millisecond) // longer than the first revert would have taken
+	if b, err := os.ReadFile(log); string(b) != "begin\nbegin\nend\n" {
+		t.Errorf("the reverts ran %q, %v", b, err)
+	}
+	if st := h.Status(); st.State != fault.Reverted {
+		t.Errorf("%+v", st)
+	}
+}

@@ -70,6 +70,8 @@ type commandUndo struct {
 	// Injected says that the injection ended well, Reverting that taking it back has begun.
 	Injected  bool `json:"injected,omitempty"`
 	Reverting bool `json:"reverting,omitempty"`
+	// Undoing leads the process group of the revert. It may still be at work when its holder is killed.
+	Undoing *proc.Process `json:"undoing,omitempty"`
 }
 
 func (c command) Plan(ctx context.Context, _ string) (fault.Plan, error) {
@@ -202,6 +204,13 @@ func (c command) Revert(ctx context.Context, undo json.RawMessage, save fault.Sa
 			return fault.Outcome{}, err
 		}
 	}
+	if u.Undoing != nil {
+		if _, err := proc.Find(*u.Undoing); err == nil { // two reverts at once were never promised to do no harm
+			if err := endInjection(*u.Undoing); err != nil {
+				return fault.Outcome{}, err
+			}
+		}
+	}
 	there, err := c.look(ctx, u)
 	if err == nil && !there {
 		if u.Reverting {
@@ -214,7 +223,13 @@ func (c command) Revert(ctx context.Context, undo json.RawMessage, save fault.Sa
 	u.Reverting = true
 	// A mark that cannot be saved must not keep the fault alive.
 	_ = u.save(save)
-	res, err := local.Run(ctx, local.Command{Argv: c.cfg.Revert, Dir: u.Dir, Timeout: revertBound})
+	res, err := local.Run(ctx, local.Command{Argv: c.cfg.Revert, Dir: u.Dir, Timeout: revertBound, Started: func(group int) error {
+		if i, err := proc.Look(group); err == nil {
+			u.Undoing = &i.Process
+			_ = u.save(save)
+		}
+		return nil
+	}})
 	if err != nil {
 		return fault.Outcome{}, err
 	}
