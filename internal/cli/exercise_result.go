@@ -47,7 +47,7 @@ func showResult(out *term.Printer, r exercise.Result, record, dir string) {
 	row("evidence", record)
 	row("exercise", r.ID)
 	if r.OutageMS.Upper == nil {
-		out.Text(2, "  "+out.Bad("It was still down when the exercise ended: bring it back by its procedure first, belay render"+inDir(dir)))
+		out.Text(2, "  "+out.Bad("It was not seen to come back. Look at it first: belay doctor --env "+r.Environment+inDir(dir)))
 	}
 	out.Line("Next: %s", nextCommand(r, dir))
 }
