@@ -64,7 +64,12 @@ func runDoctor(ctx context.Context, app *App, o doctorOptions) error {
 	if o.JSON {
 		err = app.JSON(report)
 	} else {
-		printReport(app.Out(), report)
+		out := app.Out()
+		printReport(out, report)
+		if out.TTY && report.Verdict != doctor.Blocked && len(pb.Scenarios) > 0 {
+			out.Line("")
+			out.Text(6, fmt.Sprintf("Next: belay exercise run %s --env %s --dry-run%s", pb.Scenarios[0].ID, environment, inDir(o.Dir)))
+		}
 	}
 	if err == nil && report.Verdict == doctor.Blocked {
 		err = Exit(Refused, nil)

@@ -30,8 +30,8 @@ func dryRun(ctx context.Context, app *App, p exercise.Plan, guard error, asJSON 
 	out := app.Out()
 	out.Text(0, fmt.Sprintf("%s in %s, %s. Nothing is done; this is what would happen:", out.Bold(p.Title), p.Environment, p.Mode))
 	out.Line("")
-	out.Line("1. Watch until it was steady for %s, for %s at most, every %s (timeout %s):", term.Duration(p.Baseline),
-		term.Duration(p.BaselineLimit), term.Duration(p.Pace.Period), term.Duration(p.Pace.Timeout))
+	out.Text(3, fmt.Sprintf("1. Watch until it was steady for %s, for %s at most, every %s (timeout %s):", term.Duration(p.Baseline),
+		term.Duration(p.BaselineLimit), term.Duration(p.Pace.Period), term.Duration(p.Pace.Timeout)))
 	for _, probe := range p.Probes {
 		shown := ""
 		if probe.Primary {
