@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,10 @@ import (
 
 // Ctrl-C, a polite kill and a closed terminal end an exercise safely: it is measured and closed, and its fault is gone.
 func TestRunnerIsAskedToEnd(t *testing.T) {
+	// Under nohup, hang up is ignored by us and so by what we start. A handler of our own is not inherited.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "hang up": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			w := newShop(t)
