@@ -210,6 +210,36 @@ func TestFaultIsAlwaysReleased(t *testing.T) {
 	})
 }
 
+// Whoever leaves before the exercise has begun breaks nothing: the words are not lost on a machine that has not started.
+func TestStoppedBeforeTheBeginning(t *testing.T) {
+	for name, prepare := range map[string]func(*local.Options) context.Context{
+		"interrupted": func(*local.Options) context.Context {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			return ctx
+		},
+		"nobody answers": func(opts *local.Options) context.Context {
+			gone := make(chan local.Input)
+			close(gone)
+			opts.Inputs = gone
+			return context.Background()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 8 { // the order in which a select looks is random
+				s := newShop(t)
+				p := s.plan("E1", "touch", "up")
+				p.Mode = exercise.Guided
+				opts := s.options(t, p)
+				r, err := local.Run(prepare(&opts), opts)
+				if err != nil || r.Verdict == exercise.Pass || s.Status().ID != "" {
+					t.Fatalf("verdict %s (%s), fault %q, %v", r.Verdict, r.Why, s.Status().ID, err)
+				}
+			}
+		})
+	}
+}
+
 var errDisk = errors.New("disk full")
 
 // failing is a ledger that takes so many records and no more.

@@ -25,7 +25,7 @@ var ErrNotFound = errors.New("there is no such exercise")
 // taken back meanwhile makes the exercise invalid if the service had not recovered; a step that was begun and never answered
 // is settled by its repeat.
 func Resume(ctx context.Context, opts Options, id string) (exercise.Result, error) {
-	o, events, err := Read(ctx, opts.Ledger, id)
+	o, _, err := Read(ctx, opts.Ledger, id)
 	if err != nil {
 		return exercise.Result{}, fmt.Errorf("resume exercise %s: %w", id, err)
 	}
@@ -36,7 +36,8 @@ func Resume(ctx context.Context, opts Options, id string) (exercise.Result, erro
 	}
 	defer d.lock.release()
 	// Read again with the lock in hand: whoever had it may have gone on, or closed the exercise, since.
-	if o, events, err = Read(ctx, opts.Ledger, id); err != nil {
+	o, events, err := Read(ctx, opts.Ledger, id)
+	if err != nil {
 		return exercise.Result{}, fmt.Errorf("resume exercise %s: %w", id, err)
 	}
 	d.opening = o
@@ -47,11 +48,7 @@ func Resume(ctx context.Context, opts Options, id string) (exercise.Result, erro
 		return exercise.Result{}, fmt.Errorf("resume exercise %s: %w", id, err)
 	}
 	d.origin = d.originNow()
-	if d.state.Phase == "" {
-		d.post(exercise.Event{Kind: exercise.Started, By: o.Plan.Runner})
-		return d.drive(ctx)
-	}
-	if !d.state.Closed() {
+	if d.state.Phase != "" && !d.state.Closed() {
 		if err := d.pickUp(); err != nil {
 			return exercise.Result{}, errors.Join(fmt.Errorf("resume exercise %s: %w", id, err), d.cleanUp())
 		}

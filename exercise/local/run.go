@@ -28,7 +28,6 @@ func Run(ctx context.Context, opts Options) (exercise.Result, error) {
 	if err := d.open(opening); err != nil {
 		return exercise.Result{}, fmt.Errorf("run exercise: %w", err)
 	}
-	d.post(exercise.Event{Kind: exercise.Started, By: opts.Plan.Runner})
 	return d.drive(ctx)
 }
 
@@ -92,6 +91,12 @@ func (d *driver) drive(ctx context.Context) (result exercise.Result, err error) 
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	stopped := ctx.Done()
+	if d.state.Phase == "" {
+		// Before anything else is listened to: a STOP that came first would be about an exercise that has not begun.
+		if err := d.handle(exercise.Event{Kind: exercise.Started, By: d.Plan.Runner}); err != nil {
+			return exercise.Result{}, fmt.Errorf("run exercise %s: %w", d.state.Plan.ID, err)
+		}
+	}
 	for !d.state.Closed() {
 		select {
 		case <-d.queue.ready:

@@ -27,7 +27,7 @@ type prompt struct {
 	answered string
 	// next is what Belay does or waits for, and looked the step whose result it looked at last.
 	next, looked string
-	begun, over  bool
+	over         bool
 	done         chan struct{}
 }
 
@@ -45,7 +45,7 @@ func (p *prompt) show(v exercise.View) {
 	if q != nil && (p.question == nil || p.question.Command != q.Command) {
 		ask(p.out, v, *q)
 	}
-	p.question, p.next, p.begun = q, v.Next, p.begun || len(v.Marks) > 0
+	p.question, p.next = q, v.Next
 	if c := v.Current; c != nil && c.Kind == exercise.DoExpect && c.Expect != nil {
 		p.next = "Belay looks whether step " + c.Step + " has worked: " + checkWords(c.Expect)
 		if c.Step != p.looked {
@@ -94,21 +94,10 @@ func (p *prompt) read(r io.Reader) {
 			return
 		}
 	}
-	if first { // nobody is there at all: nothing is to be broken then
-		p.waitBegun()
-	} else {
+	if !first { // otherwise nobody is there at all, and nothing is to be broken
 		p.turn()
 	}
 	close(p.inputs)
-}
-
-// waitBegun waits until the exercise has begun, or is over.
-func (p *prompt) waitBegun() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for !p.begun && !p.over {
-		p.changed.Wait()
-	}
 }
 
 // turn waits until a line may be taken and returns the open question; not ok when the exercise is over.
