@@ -15,6 +15,9 @@ import (
 // Append chains the draft and returns when it is on disk: the transaction that takes the end of the chain, writes the
 // record and moves the end has been committed and synced. After an error the record may be there or not; List tells.
 func (db *DB) Append(ctx context.Context, d evidence.Draft) (evidence.Record, error) {
+	if db.reader {
+		return evidence.Record{}, fmt.Errorf("append %s to ledger %s: %w", d.Kind, db.path, ErrReadOnly)
+	}
 	r, err := db.append(ctx, d)
 	if err != nil {
 		return evidence.Record{}, fmt.Errorf("append %s to ledger %s: %w", d.Kind, db.path, err)

@@ -9,15 +9,24 @@ import (
 
 // Verify reads the whole ledger and checks the file, the chain and the signed heads. The error is not nil when
 // something is wrong; evidence.AsProblems lists what.
-func (db *DB) Verify(ctx context.Context, heads ...evidence.Head) ([]evidence.Record, error) {
+func (db *DB) Verify(ctx context.Context, heads ...evidence.Head) (records []evidence.Record, err error) {
+	err = db.settled(ctx, func() (err error) {
+		records, err = db.verify(ctx, heads...)
+		return err
+	})
+	return records, err
+}
+
+func (db *DB) verify(ctx context.Context, heads ...evidence.Head) ([]evidence.Record, error) {
 	problems := db.check(ctx)
 	// The end is read first: other processes may append meanwhile, and then there are more records than it says.
 	end, err := db.end(ctx)
 	if err != nil {
 		return nil, append(problems, evidence.Problem{Rule: evidence.RuleStore, Message: fmt.Sprintf("the end of the chain cannot be read: %v", err)})
 	}
-	records, err := db.List(ctx, evidence.Filter{})
+	records, err := db.list(ctx, evidence.Filter{})
 	if err != nil {
+		err = fmt.Errorf("read ledger %s: %w", db.path, err)
 		return nil, append(problems, evidence.AsProblems(err)...)
 	}
 	problems = append(problems, evidence.AsProblems(evidence.Verify(records, heads...))...)

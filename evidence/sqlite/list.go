@@ -12,7 +12,11 @@ import (
 
 // List returns the matching records in order. It reads what is there and checks nothing: evidence.Verify does.
 func (db *DB) List(ctx context.Context, f evidence.Filter) ([]evidence.Record, error) {
-	records, err := db.list(ctx, f)
+	var records []evidence.Record
+	err := db.settled(ctx, func() (err error) {
+		records, err = db.list(ctx, f)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read ledger %s: %w", db.path, err)
 	}

@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 )
 
 // schemaVersion is kept in the file as PRAGMA user_version, applicationID as PRAGMA application_id ("Bely").
@@ -63,6 +67,31 @@ func triggers() []string {
 	return []string{"record_no_update", "record_no_delete", "record_no_replace", "chain_no_delete", "chain_forward"}
 }
 
+// ErrNoLedger says that a file is something else.
+var ErrNoLedger = errors.New("it is no ledger of belay")
+
+// checkHeader looks at the first bytes of the file, so that SQLite never touches another program's database.
+func checkHeader(path string) error {
+	const magic, applicationAt = "SQLite format 3\x00", 68
+	f, err := os.Open(path)
+	if err != nil {
+		return bare(err)
+	}
+	defer f.Close()
+	header := make([]byte, applicationAt+4)
+	switch _, err := io.ReadFull(f, header); {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: the file is empty", ErrNoLedger)
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return bare(err)
+	case !bytes.HasPrefix(header, []byte(magic)):
+		return fmt.Errorf("%w: the file is not a SQLite database", ErrNoLedger)
+	case binary.BigEndian.Uint32(header[applicationAt:]) != applicationID:
+		return fmt.Errorf("%w: the file is another database", ErrNoLedger)
+	}
+	return nil
+}
+
 func checkSchema(ctx context.Context, db *sql.DB) error {
 	var version, application int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
@@ -73,7 +102,7 @@ func checkSchema(ctx context.Context, db *sql.DB) error {
 	}
 	switch {
 	case application != applicationID:
-		return errors.New("it is a database, but not a ledger of belay")
+		return fmt.Errorf("%w: the file is another database", ErrNoLedger)
 	case version > schemaVersion:
 		return fmt.Errorf("it was written by a newer belay: its schema is %d, this one knows %d", version, schemaVersion)
 	case version < schemaVersion:

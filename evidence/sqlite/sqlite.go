@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/belay-dr/belay/internal/clock"
@@ -29,6 +30,10 @@ type DB struct {
 	clk  clock.Clock
 	// random is where the random part of an ID comes from.
 	random io.Reader
+	// reader says that it was opened by OpenReader; seen is how the file was then, scratch where a copy is.
+	reader  bool
+	seen    sight
+	scratch string
 }
 
 // Open opens the ledger at path and makes it when it is not there, readable by its owner alone. Times come from clk.
@@ -56,7 +61,7 @@ func (db *DB) Path() string { return db.path }
 
 // Close releases the file.
 func (db *DB) Close() error {
-	if err := db.db.Close(); err != nil {
+	if err := db.closePool(); err != nil {
 		return fmt.Errorf("close ledger %s: %w", db.path, err)
 	}
 	return nil
@@ -64,18 +69,51 @@ func (db *DB) Close() error {
 
 // present makes sure that a regular file is at path, and makes a new ledger when nothing is.
 func present(ctx context.Context, path string) error {
+	err := regular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return create(ctx, path)
+	} else if err != nil {
+		return err
+	}
+	return writable(path)
+}
+
+// regular makes sure that a file is at path that can be a ledger, before SQLite touches it.
+func regular(path string) error {
 	info, err := os.Lstat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return create(ctx, path)
 	case err != nil:
-		return err
+		return bare(err)
 	case info.Mode()&fs.ModeSymlink != 0:
 		return errors.New("it is a symbolic link, and a ledger never is")
 	case !info.Mode().IsRegular():
 		return errors.New("it is not a regular file")
 	}
+	return checkHeader(path)
+}
+
+// writable makes sure that SQLite can write the file and make its journal beside it. It would say less.
+func writable(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrReadOnly, bare(err))
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := unix.Access(filepath.Dir(path), unix.W_OK); err != nil {
+		return fmt.Errorf("%w: no journal can be made in its directory: %w", ErrReadOnly, err)
+	}
 	return nil
+}
+
+// bare is what the system said, without the path: the caller names it.
+func bare(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // create makes a whole ledger beside path and then links it into place, so that nobody ever sees half of one. When
@@ -120,10 +158,16 @@ func syncDir(dir string) error {
 }
 
 func connect(ctx context.Context, path string) (*sql.DB, error) {
-	location := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
+	pool, err := dial(ctx, path, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"},
-	}.Encode()}
+	}.Encode())
+	return pool, reasonFor(path, err)
+}
+
+// dial opens the file with SQLite's options.
+func dial(ctx context.Context, path, query string) (*sql.DB, error) {
+	location := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query}
 	pool, err := sql.Open("sqlite", location.String())
 	if err != nil {
 		return nil, err
@@ -133,4 +177,15 @@ func connect(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return pool, nil
+}
+
+// longest is the longest path that SQLite opens, less the name of a journal.
+const longest = 512 - len("-journal")
+
+// reasonFor adds to SQLite's error what it does not say.
+func reasonFor(path string, err error) error {
+	if err != nil && len(path) > longest {
+		return fmt.Errorf("its path has %d bytes, and SQLite opens %d at most: %w", len(path), longest, err)
+	}
+	return err
 }

@@ -100,10 +100,15 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "file is not a database"},
+		}, "it is no ledger of belay: the file is not a SQLite database"},
+		"empty": {func(t *testing.T, path string) {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "it is no ledger of belay: the file is empty"},
 		"another database": {func(t *testing.T, path string) {
 			execute(t, path, "CREATE TABLE books (title TEXT)")
-		}, "it is a database, but not a ledger of belay"},
+		}, "it is no ledger of belay: the file is another database"},
 		"newer schema": {func(t *testing.T, path string) {
 			db, err := sqlite.Open(t.Context(), path, clock.System{})
 			if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/evidence/sqlite"
 	"github.com/belay-dr/belay/playbook"
 )
 
@@ -105,20 +106,20 @@ func (w *Workspace) verify(ctx context.Context, files []string) (Verification, e
 		return v, err
 	}
 	var records []evidence.Record
-	if _, err := os.Lstat(w.LedgerPath()); errors.Is(err, fs.ErrNotExist) {
-		if len(heads) == 0 {
-			return v, Hint(fmt.Errorf("no ledger in %s", w.Dir), "--dir names the directory of the playbook")
-		}
-		v.Problems = append(v.Problems, evidence.AsProblems(evidence.Verify(nil, heads...))...)
-	} else {
-		ledger, err := w.Ledger(ctx)
-		if err != nil {
-			return v, err
-		}
-		var problems error
-		records, problems = ledger.Verify(ctx, heads...)
-		v.Problems = append(v.Problems, evidence.AsProblems(problems)...)
+	var problems error
+	err = w.reading(ctx, func(db *sqlite.DB) error {
+		records, problems = db.Verify(ctx, heads...)
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) && len(heads) > 0 {
+		problems, err = evidence.Verify(nil, heads...), nil
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, Hint(fmt.Errorf("no ledger in %s", w.Dir), "--dir names the directory of the playbook")
+	} else if err != nil {
+		return v, err
+	}
+	v.Problems = append(v.Problems, evidence.AsProblems(problems)...)
 	if err := w.verifyRaw(records, &v); err != nil {
 		return v, err
 	}

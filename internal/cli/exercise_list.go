@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/evidence/sqlite"
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
 )
@@ -196,11 +197,12 @@ func showExercise(ctx context.Context, app *App, o exerciseShowOptions) error {
 
 // replay makes the state of an exercise from its journal.
 func replay(ctx context.Context, w *Workspace, id string) (exercise.State, error) {
-	ledger, err := w.Ledger(ctx)
-	if err != nil {
-		return exercise.State{}, err
-	}
-	o, events, err := local.Read(ctx, ledger, id)
+	var o local.Opening
+	var events []exercise.Event
+	err := w.reading(ctx, func(db *sqlite.DB) (err error) {
+		o, events, err = local.Read(ctx, db, id)
+		return err
+	})
 	if err != nil && !errors.Is(err, local.ErrClosed) {
 		return exercise.State{}, err
 	}

@@ -62,7 +62,7 @@ func (w *Workspace) Playbook() (*playbook.Playbook, error) {
 	return pb, nil
 }
 
-// Ledger opens the ledger, once, and makes it when it is not there.
+// Ledger opens the ledger to write to it, once, and makes it when it is not there.
 func (w *Workspace) Ledger(ctx context.Context) (*sqlite.DB, error) {
 	if w.ledger != nil {
 		return w.ledger, nil
@@ -72,24 +72,48 @@ func (w *Workspace) Ledger(ctx context.Context) (*sqlite.DB, error) {
 	}
 	db, err := sqlite.Open(ctx, w.LedgerPath(), w.app.Clock)
 	if err != nil {
-		return nil, err
+		return nil, ledgerError(err)
 	}
 	w.ledger = db
 	return db, nil
 }
 
+// reading calls read with the ledger as it is. It makes and changes nothing, so it also reads a ledger that cannot be
+// written. Without a ledger the error is fs.ErrNotExist.
+func (w *Workspace) reading(ctx context.Context, read func(*sqlite.DB) error) (err error) {
+	if w.ledger != nil {
+		return read(w.ledger)
+	}
+	db, err := sqlite.OpenReader(ctx, w.LedgerPath(), w.app.Clock)
+	if err != nil {
+		return ledgerError(err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return read(db)
+}
+
+// ledgerError adds a way on to the error of a ledger that was not opened.
+func ledgerError(err error) error {
+	switch {
+	case errors.Is(err, sqlite.ErrNoLedger):
+		return Hint(err, "--dir names the directory of the playbook; if a ledger was there, put its copy back")
+	case errors.Is(err, sqlite.ErrReadOnly):
+		return Hint(err, "`belay evidence`, `belay stage` and `belay exercise list` read it; to write, copy the directory to a place that is yours")
+	}
+	return err
+}
+
 // Records reads the ledger without making one: a workspace without a ledger has no records.
 func (w *Workspace) Records(ctx context.Context, f evidence.Filter) ([]evidence.Record, error) {
-	if w.ledger == nil {
-		if _, err := os.Stat(w.LedgerPath()); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
+	var records []evidence.Record
+	err := w.reading(ctx, func(db *sqlite.DB) (err error) {
+		records, err = db.List(ctx, f)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	db, err := w.Ledger(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return db.List(ctx, f)
+	return records, err
 }
 
 // Close closes what was opened.
