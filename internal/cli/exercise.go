@@ -144,10 +144,31 @@ func (app *App) clearWith(ctx context.Context, report *doctor.Report, w *Workspa
 		return Cleared{}, err
 	}
 	permit, refusals := exercise.Guard(c)
+	if plan.Fault != nil { // what the holder would refuse is refused here, before anything is measured
+		if _, err := planFault(ctx, plan); err != nil {
+			refusals = append(refusals, exercise.Refusal{Rule: "target", Why: "the fault cannot be made: " + err.Error()})
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Cleared{}, err
+	}
 	if len(refusals) > 0 {
-		return Cleared{Plan: plan}, &exercise.Refused{Refusals: refusals}
+		return Cleared{Plan: plan}, suggestTarget(plan, w.Given, &exercise.Refused{Refusals: refusals})
 	}
 	return Cleared{plan, permit}, nil
+}
+
+// suggestTarget adds the way on for a fault that cannot be made.
+func suggestTarget(p exercise.Plan, dir string, refused *exercise.Refused) error {
+	last := refused.Refusals[len(refused.Refusals)-1]
+	if last.Rule != "target" {
+		return refused
+	}
+	fix := fmt.Sprintf("start what the fault is to break, or correct the fault of %s", p.Scenario)
+	if p.Fault.Kind == "process" {
+		fix = fmt.Sprintf("start the service, so that its process runs and its pid file names it, or correct the fault of %s", p.Scenario)
+	}
+	return Hint(refused, "%s; `belay fault plan %s --env %s%s` shows what would be broken", fix, p.Scenario, p.Environment, inDir(dir))
 }
 
 // heldFaults names the faults that are held on this machine and concern the workspace: those of its own exercises, and those
@@ -196,6 +217,8 @@ func refusedError(err error) error {
 				return Hint(Exit(Refused, err), "see `belay doctor`, and start what is not running")
 			case "lint":
 				return Hint(Exit(Refused, err), "see `belay lint`")
+			case "target":
+				return Exit(Refused, err) // with its hint
 			case "mode":
 				return Hint(Exit(Refused, err), "try --mode guided")
 			}
