@@ -20,8 +20,13 @@ func Chapters() []string {
 	return names
 }
 
-// CodeOf and Message are what report uses.
+// What tests call by itself.
 var (
+	// CodeOf and Message are what report uses.
 	CodeOf  = codeOf
 	Message = message
+
+	// ShowFaults and Settled are what `belay fault list` shows and leaves out.
+	ShowFaults = showFaults
+	Settled    = settled
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
 	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/internal/cli/term"
 )
 
 type faultOptions struct {
@@ -59,22 +61,29 @@ func faultJSON(s fault.Status) FaultJSON {
 	}
 }
 
+type faultListOptions struct {
+	faultOptions
+	All bool
+}
+
 func newFaultList(app *App) *cobra.Command {
-	var o faultOptions
+	var o faultListOptions
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the faults that are held and those that ended lately",
-		Long: `List the faults that are held on this machine and those that ended lately, oldest first. A fault that was left
-behind by a crash is taken back first.`,
+		Short: "List the faults that are held, and those that somebody must look at",
+		Long: `List the faults on this machine that are held, that could not be taken back, or that keep an original, oldest first.
+With --all also those that are over. A fault that was left behind by a crash is taken back first.`,
 		Example: `  $ belay fault list
+  $ belay fault list --all
   $ belay fault list --json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runFaultList(cmd.Context(), app, o) },
 	}
 	jsonFlag(cmd, &o.JSON)
+	cmd.Flags().BoolVar(&o.All, "all", false, "also the faults that are over")
 	return cmd
 }
 
-func runFaultList(ctx context.Context, app *App, o faultOptions) error {
+func runFaultList(ctx context.Context, app *App, o faultListOptions) error {
 	dir, err := hold.DefaultDir()
 	if err != nil {
 		return err
@@ -82,32 +91,66 @@ func runFaultList(ctx context.Context, app *App, o faultOptions) error {
 	swept := sweepFirst(ctx, app, dir)
 	all, err := hold.List(dir)
 	err = errors.Join(swept, err)
+	shown := all
+	if !o.All {
+		shown = slices.DeleteFunc(slices.Clone(all), settled)
+	}
 	if o.JSON {
-		return errors.Join(app.JSON(faultsJSON(all)), err)
+		return errors.Join(app.JSON(faultsJSON(shown)), err)
 	}
 	out := app.Out()
-	if len(all) == 0 && err == nil {
+	switch {
+	case len(shown) == 0 && err != nil:
+	case len(all) == 0:
 		out.Line("No fault was ever held on this machine.")
-		return nil
+	case len(shown) == 0:
+		out.Line("No fault is held on this machine. %s over: belay fault list --all", pluralIs(len(all)))
+	default:
+		showFaults(out, shown)
 	}
-	t := out.Table("id", "state", "target", "since", "limit", "ended by")
-	for _, s := range all {
-		t.Row(s.ID, string(s.State), s.Target, s.Since.Format(time.RFC3339), s.Limit.String(), s.Cause)
+	return err
+}
+
+// settled says that a fault is over and nobody has to look at it again.
+func settled(s fault.Status) bool {
+	switch s.State {
+	case fault.Reverted, fault.Superseded, fault.Ended:
+		return len(s.Kept)+len(s.Residue) == 0 && s.Error == ""
+	}
+	return false
+}
+
+// pluralIs is "1 is" or "2 are".
+func pluralIs(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
+}
+
+func showFaults(out *term.Printer, shown []fault.Status) {
+	t := out.Table("id", "state", "since", "limit", "ended by", "target")
+	for _, s := range shown {
+		t.Row(s.ID, out.Word(string(s.State)), out.When(s.Since), term.Duration(s.Limit), s.Cause, s.Target)
 	}
 	t.Print()
 	kept := ""
-	for _, s := range all {
+	for _, s := range shown {
 		if len(s.Kept)+len(s.Residue) > 0 || s.Error != "" {
-			explainEnd(out.Line, s)
+			explainEnd(folded(out), s)
 		}
 		if len(s.Kept) > 0 {
 			kept = s.ID
 		}
 	}
 	if kept != "" {
-		out.Line("When nobody needs an original any more, for example: belay fault discard %s", kept)
+		out.Text(2, "When nobody needs an original any more, for example: belay fault discard "+kept)
 	}
-	return err
+}
+
+// folded writes lines that are wrapped on a terminal.
+func folded(out *term.Printer) func(format string, args ...any) {
+	return func(format string, args ...any) { out.Text(6, fmt.Sprintf(format, args...)) }
 }
 
 // sweepFirst takes back what a crash left behind, and says so on standard error. Every command that touches faults
@@ -174,7 +217,7 @@ func runFaultRevert(ctx context.Context, app *App, id string, o faultOptions) er
 	}
 	st, err := hold.Revert(ctx, dir, id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Hint(fmt.Errorf("no fault %q on this machine", id), "`belay fault list` shows the faults")
+		return Hint(fmt.Errorf("no fault %q on this machine", id), "`belay fault list --all` shows the faults")
 	}
 	if err != nil && !errors.Is(err, fault.ErrNotReverted) {
 		return err

@@ -78,7 +78,7 @@ func runFaultDiscard(ctx context.Context, app *App, id string, o faultDiscardOpt
 }
 
 func noFault(id string) error {
-	return Hint(Exit(Usage, fmt.Errorf("no fault %q on this machine", id)), "`belay fault list` shows the faults")
+	return Hint(Exit(Usage, fmt.Errorf("no fault %q on this machine", id)), "`belay fault list --all` shows the faults")
 }
 
 // unsure is the answer without --yes: nothing was deleted.

@@ -55,7 +55,7 @@ func runHalt(ctx context.Context, app *App, o haltOptions) error {
 // haltError says what to do about a fault that is still there.
 func haltError(err error) error {
 	if errors.Is(err, fault.ErrNotReverted) {
-		return Hint(err, "look at what is named above, then run `belay halt` again; `belay fault list` shows every fault")
+		return Hint(err, "look at what is named above, then run `belay halt` again; `belay fault list` shows what is left")
 	}
 	return err
 }

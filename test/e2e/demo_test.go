@@ -66,7 +66,7 @@ func TestDemo(t *testing.T) {
 	for _, e := range demo.Exercises {
 		checkTruth(t, e, truths, service(e.Scenario))
 	}
-	for _, f := range decode[faults](w, w.ok("fault", "list", "--json")).Faults {
+	for _, f := range decode[faults](w, w.ok("fault", "list", "--all", "--json")).Faults {
 		if f.State == "held" || f.State == "armed" || f.State == "failed" {
 			t.Errorf("a fault is left: %+v", f)
 		}

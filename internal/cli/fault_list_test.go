@@ -1,0 +1,63 @@
+package cli_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/internal/cli"
+	"github.com/belay-dr/belay/internal/cli/term"
+)
+
+func TestSettled(t *testing.T) {
+	for name, test := range map[string]struct {
+		status fault.Status
+		want   bool
+	}{
+		"armed":                  {fault.Status{State: fault.Armed}, false},
+		"held":                   {fault.Status{State: fault.Held}, false},
+		"failed":                 {fault.Status{State: fault.Failed}, false},
+		"a state of a new belay": {fault.Status{State: "paused"}, false},
+		"reverted":               {fault.Status{State: fault.Reverted}, true},
+		"ended":                  {fault.Status{State: fault.Ended}, true},
+		"superseded":             {fault.Status{State: fault.Superseded, Superseded: []string{"it was written to"}}, true},
+		"keeps an original":      {fault.Status{State: fault.Superseded, Kept: []string{"/a"}}, false},
+		"left something behind":  {fault.Status{State: fault.Ended, Residue: []string{"/a"}}, false},
+	} {
+		if got := cli.Settled(test.status); got != test.want {
+			t.Errorf("%s: settled %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// On a terminal no line is too wide, and times are counted from now.
+func TestFaultListOnTerminal(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	cli.ShowFaults(&term.Printer{Writer: &b, TTY: true, Width: 80, Now: now}, []fault.Status{
+		{
+			ID: "x-01JD0000000000000000000000", State: fault.Held, Target: "process 4711 (bookstore api on 127.0.0.1:8080)",
+			Since: now.Add(-3 * time.Minute), Limit: 15 * time.Minute, Confirmed: "the process is gone",
+		},
+		{
+			ID: "x-01JD0000000000000000000001", State: fault.Superseded, Target: "corrupt /srv/bookstore/data/catalogue.db",
+			Since: now.Add(-3 * time.Hour), Limit: time.Hour, Cause: "the end of its input",
+			Superseded: []string{"/srv/bookstore/data/catalogue.db: another file is there, which somebody has put in its place meanwhile"},
+			Kept:       []string{"/srv/bookstore/data/.catalogue.db.belay-x-01JD0000000000000000000001"},
+		},
+	})
+	for _, line := range strings.Split(b.String(), "\n") {
+		if ansi.StringWidth(line) > 80 {
+			t.Errorf("too wide: %q", line)
+		}
+	}
+	for _, want := range []string{"3 minutes ago", "3 hours ago", "15 min", "belay fault discard"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
+	}
+}
