@@ -178,8 +178,12 @@ func flatten(key string, value any, words *[]string) {
 			switch name {
 			case "url", "address", "run", "argv", "name", "path", "paths":
 				name = ""
-			case "expect":
-				name = "expecting"
+			case "expect": // it comes last, and so stands for all that follows it
+				var expected []string
+				if flatten("", v[k], &expected); len(expected) > 0 {
+					*words = append(*words, label("expecting "+strings.Join(expected, ", ")))
+				}
+				continue
 			}
 			flatten(strings.TrimSpace(key+" "+name), v[k], words)
 		}
