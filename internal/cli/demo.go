@@ -90,6 +90,9 @@ func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
 		return err
 	}
 	defer func() { tidy(err) }()
+	if err := d.alone(); err != nil {
+		return err
+	}
 	d.line("%s\n", d.bold("Belay demo: an application fails three times, and comes back by its playbook."))
 
 	d.step("Start the Bookstore", "its API, database and CDN, each a process on 127.0.0.1")
@@ -107,6 +110,9 @@ func runDemo(ctx context.Context, app *App, o demoOptions) (err error) {
 		return err
 	}
 	defer closing(d.ws, &err)
+	if err := d.earlier(ctx); err != nil {
+		return err
+	}
 	report, err := d.climb(ctx)
 	if err != nil {
 		return err
@@ -186,9 +192,35 @@ func demoMayUse(dir string) error {
 	return nil
 }
 
+// alone refuses a directory where an exercise is going on, before anything is signed there.
+func (d *demo) alone() error {
+	running, err := local.Running(d.dir, demoEnvironment)
+	if err != nil || running == "" {
+		return err
+	}
+	return Hint(Exitf(Refused, "exercise %s is going on in %s, perhaps that of another demo", running, d.dir),
+		"wait until it has ended, or give this demo a directory of its own with --dir")
+}
+
+// earlier says what was there before this demo: a Bookstore that runs, and evidence.
+func (d *demo) earlier(ctx context.Context) error {
+	if d.info.Started() {
+		d.done("%s", d.info.APIURL+"/books/")
+	} else {
+		d.done("%s (it was up already, and is left up)", d.info.APIURL+"/books/")
+	}
+	closed, err := d.ws.Records(ctx, evidence.Filter{Kinds: []string{evidence.KindExercise}})
+	if err != nil {
+		return err
+	}
+	if len(closed) > 0 {
+		d.done("the ledger here has %s; those of this demo are added", plural(len(closed), "exercise"))
+	}
+	return nil
+}
+
 // climb does what the ladder asks for: write down, agree, practise, prove. The Bookstore is up.
 func (d *demo) climb(ctx context.Context) (demoReport, error) {
-	d.done("%s", d.info.APIURL+"/books/")
 	pb, err := d.promise(ctx)
 	if err != nil {
 		return demoReport{}, err

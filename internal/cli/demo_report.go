@@ -67,7 +67,10 @@ func (d *demo) show(r demoReport) {
 		dir = d.dir
 	}
 	p.Line("  belay evidence verify%s", inDir(dir))
-	if d.opts.Dir != "" {
+	switch {
+	case !d.info.Started():
+		p.Line("  belay demo down%s", inDir(dir))
+	case d.opts.Dir != "":
 		p.Line("  belay demo up%s", inDir(dir))
 	}
 }

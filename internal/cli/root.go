@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commands lists every command, in the order of the story.
@@ -60,7 +61,7 @@ func newRoot(app *App) *cobra.Command {
 	root.SetUsageFunc(func(cmd *cobra.Command) error { showHelp(app, cmd); return nil })
 	root.SetHelpCommand(newHelp(app))
 	root.InitDefaultHelpCmd()
-	strict(root)
+	strict(app, root)
 	return root
 }
 
@@ -97,7 +98,7 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 }
 
 // strict makes every mistake in arguments and flags a usage error, and gives commands that name no arguments none.
-func strict(cmd *cobra.Command) {
+func strict(app *App, cmd *cobra.Command) {
 	args := cmd.Args
 	switch {
 	case args != nil || !cmd.Runnable() || cmd.DisableFlagParsing:
@@ -114,7 +115,7 @@ func strict(cmd *cobra.Command) {
 	if args != nil {
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			for _, check := range []func() error{
-				func() error { return args(cmd, given) }, cmd.ValidateRequiredFlags, cmd.ValidateFlagGroups,
+				func() error { return args(cmd, given) }, func() error { return requiredFlags(app, cmd) }, cmd.ValidateFlagGroups,
 			} {
 				if err := check(); err != nil && codeOf(err) == Usage {
 					return err
@@ -126,8 +127,53 @@ func strict(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		strict(sub)
+		strict(app, sub)
 	}
+}
+
+// requiredFlags names the flags that must be given and are not, and what they can be where that is known.
+func requiredFlags(app *App, cmd *cobra.Command) error {
+	var missing []string
+	environment := false
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if len(f.Annotations[cobra.BashCompOneRequiredFlag]) == 0 || f.Changed {
+			return
+		}
+		missing = append(missing, "--"+f.Name)
+		environment = environment || f.Name == "env"
+	})
+	var text string
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		text = missing[0] + " is required"
+	default:
+		last := len(missing) - 1
+		text = strings.Join(missing[:last], ", ") + " and " + missing[last] + " are required"
+	}
+	if names := environmentNames(app, cmd); environment && len(names) > 0 {
+		text += " (environments: " + strings.Join(names, ", ") + ")"
+	}
+	return Hint(Exitf(Usage, "%s", text), "try `%s --help`", cmd.CommandPath())
+}
+
+// environmentNames are those of the playbook that the command would work with, if it can be read.
+func environmentNames(app *App, cmd *cobra.Command) []string {
+	dir := cmd.Flags().Lookup("dir")
+	if dir == nil {
+		return nil
+	}
+	w, err := app.Workspace(dir.Value.String())
+	if err != nil {
+		return nil
+	}
+	defer w.Close()
+	pb, err := w.Playbook()
+	if err != nil {
+		return nil
+	}
+	return pb.Environments.IDs()
 }
 
 // usageError gives a mistake on the command line its exit code and the way to the command's help.
