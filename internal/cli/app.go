@@ -27,6 +27,9 @@ type App struct {
 	Exe []string
 	// Interactive says that standard input is a terminal, so that a person can be asked.
 	Interactive bool
+
+	// outlet is what everything but a started program writes to Stdout through.
+	outlet *term.Outlet
 }
 
 // Main runs one command line and returns its exit code. It never ends the process.
@@ -43,19 +46,37 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 
 // Run runs one command line and returns its exit code.
 func (app *App) Run(ctx context.Context, args []string) int {
+	app.outlet = term.NewOutlet(app.Stdout)
 	root := newRoot(app)
 	root.SetArgs(args)
 	root.SetIn(app.Stdin)
-	root.SetOut(app.Stdout)
+	root.SetOut(app.outlet)
 	root.SetErr(app.Stderr)
-	err := root.ExecuteContext(ctx)
+	err := app.whole(root.ExecuteContext(ctx))
 	app.report(err)
 	return int(codeOf(err))
 }
 
+// whole makes it an error that not all of the output was written. An error that says something, or another exit code, goes
+// before it.
+func (app *App) whole(err error) error {
+	lost := app.outlet.Err()
+	switch {
+	case lost == nil:
+		return err
+	case err == nil:
+		return fmt.Errorf("write output: %w", lost)
+	case err.Error() == "":
+		return Exit(codeOf(err), fmt.Errorf("write output: %w", lost))
+	}
+	return err
+}
+
 // Out is the printer for standard output: it knows whether a person or a program reads it.
 func (app *App) Out() *term.Printer {
-	return term.NewPrinter(app.Stdout, app.Env, app.Clock.Now())
+	p := term.NewPrinter(app.Stdout, app.Env, app.Clock.Now())
+	p.Writer = app.outlet
+	return p
 }
 
 // Err is the printer for standard error.
@@ -65,7 +86,7 @@ func (app *App) Err() *term.Printer {
 
 // JSON writes v as one indented JSON object on standard output.
 func (app *App) JSON(v any) error {
-	enc := json.NewEncoder(app.Stdout)
+	enc := json.NewEncoder(app.outlet)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {

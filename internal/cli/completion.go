@@ -24,7 +24,7 @@ func newCompletion(app *App) *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return scripts[args[0]](cmd.Root(), app.Stdout)
+			return scripts[args[0]](cmd.Root(), app.outlet)
 		},
 	}
 }

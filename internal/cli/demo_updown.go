@@ -67,7 +67,7 @@ func runDemoUp(ctx context.Context, app *App, o demoDirOptions) error {
 	if o.JSON {
 		return app.JSON(info)
 	}
-	_, err = fmt.Fprintf(app.Stdout, "The Bookstore is up, with its playbook in %s (environment staging).\n%s\nNext: belay exercise run api-failure --dir %s --env staging --mode automatic\n",
+	_, err = fmt.Fprintf(app.outlet, "The Bookstore is up, with its playbook in %s (environment staging).\n%s\nNext: belay exercise run api-failure --dir %s --env staging --mode automatic\n",
 		info.Dir, info, shellWord(o.Dir))
 	return err
 }

@@ -48,7 +48,11 @@ func snapshot(t *testing.T, dir string) map[string]string {
 // reports are the commands that only read.
 func reports() [][]string {
 	return [][]string{
-		{"stage"}, {"stage", "explain"}, {"evidence", "list"}, {"evidence", "show", "1"}, {"evidence", "verify"},
+		{"stage"},
+		{"stage", "explain"},
+		{"evidence", "list"},
+		{"evidence", "show", "1"},
+		{"evidence", "verify"},
 		{"exercise", "list"},
 	}
 }

@@ -92,7 +92,7 @@ func runRender(app *App, o renderOptions) error {
 		return err
 	}
 	if o.Out == "" {
-		if _, err := app.Stdout.Write(b.Bytes()); err != nil {
+		if _, err := app.outlet.Write(b.Bytes()); err != nil {
 			return fmt.Errorf("write document: %w", err)
 		}
 		return nil

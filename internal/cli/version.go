@@ -40,7 +40,7 @@ func runVersion(app *App, o versionOptions) error {
 	if o.JSON {
 		return app.JSON(v)
 	}
-	_, err := fmt.Fprintf(app.Stdout, "belay %s\n", v.Version)
+	_, err := fmt.Fprintf(app.outlet, "belay %s\n", v.Version)
 	return err
 }
 
