@@ -34,7 +34,9 @@ func newEvidenceVerify(app *App) *cobra.Command {
 		Use: "verify", Short: "Check that nothing was changed, removed or put in",
 		Long: `Checks every record's hash, the chain from the first record to the last, the signed heads under .belay/heads, and the files
 of raw data that the exercises' results name. Each problem is one line, and the exit code is 1. A head that is kept outside
-the ledger's directory (--head FILE) shows more: whoever can change the ledger can also remove the heads beside it.`,
+the ledger's directory (--head FILE) shows more: whoever can change the ledger can also remove the heads beside it.
+
+Nothing is made or changed, so a copy that cannot be written is checked, too.`,
 		Example: `  $ belay evidence verify
   $ belay evidence verify --head /mnt/audit/57.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runEvidenceVerify(cmd.Context(), app, o) },
