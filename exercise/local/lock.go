@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,7 +36,7 @@ func takeLock(dir, environment, id string) (*lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock environment: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := patiently(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }); err != nil {
 		f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock environment: %w", err)
@@ -54,7 +55,26 @@ func takeLock(dir, environment, id string) (*lock, error) {
 	return &lock{f}, nil
 }
 
-func (l *lock) release() { l.f.Close() }
+// release gives the lock back. Closing alone would not: a program that is being started at this moment shares the open file
+// until its first instruction.
+func (l *lock) release() {
+	_ = unix.Flock(int(l.f.Fd()), unix.LOCK_UN)
+	l.f.Close()
+}
+
+// patiently tries again for a moment while the file is locked: somebody who only looks (Running) has it for an instant.
+func patiently(try func() error) error {
+	const times, pause = 20, 5 * time.Millisecond
+	err := try()
+	for range times {
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(pause)
+		err = try()
+	}
+	return err
+}
 
 // Running names the exercise that is going on in the environment, or nothing.
 func Running(dir, environment string) (string, error) {
@@ -67,7 +87,7 @@ func Running(dir, environment string) (string, error) {
 	}
 	defer f.Close()
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err == nil {
-		return "", nil
+		return "", unix.Flock(int(f.Fd()), unix.LOCK_UN)
 	}
 	holder, err := os.ReadFile(lockPath(dir, environment))
 	return strings.TrimSpace(string(holder)), err
