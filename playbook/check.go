@@ -151,7 +151,7 @@ func (c *checker) action(path string, a Action) {
 		at := join(path, row.ID)
 		env, known := c.pb.Environments.Get(row.ID)
 		if !known {
-			c.bindingKey(at, row.ID)
+			c.bindingKey(path, row.ID)
 			continue
 		}
 		b := row.Value
@@ -176,13 +176,29 @@ func (c *checker) action(path string, a Action) {
 	}
 }
 
-// bindingKey notes a key of an action that is neither one of its own nor an environment.
-func (c *checker) bindingKey(path, key string) {
+// bindingKey notes a key of an action that is neither one of its own nor an environment. It was read as a binding: what was
+// wrong with it as one, and the key of its own that was meant and is missing, only follow from this mistake.
+func (c *checker) bindingKey(action, key string) {
 	if c.unsure("environments") {
 		return
 	}
-	known := append(c.pb.Environments.IDs(), "text", "note", "expect", "repeat", "timeout")
-	c.wrong(path, fmt.Sprintf("unknown key %q: it is no environment", key), didYouMean(key, known))
+	path := join(action, key)
+	own := []string{"text", "note", "expect", "repeat", "timeout"}
+	known := append(c.pb.Environments.IDs(), own...)
+	meant := nearest(key, known)
+	pos, ok := c.keys[path]
+	if !ok {
+		pos = c.nearestPos(path)
+	}
+	c.errs = slices.DeleteFunc(c.errs, func(e Error) bool {
+		return e.Path == path || strings.HasPrefix(e.Path, path+".") || strings.HasPrefix(e.Path, path+"[") ||
+			e.Path == action && meant != "" && e.Message == missingKey(meant)
+	})
+	if slices.Contains(own, meant) {
+		c.fail(pos, path, fmt.Sprintf("unknown key %q", key), didYouMean(key, known))
+		return
+	}
+	c.fail(pos, path, fmt.Sprintf("unknown key %q: it is no environment", key), didYouMean(key, known))
 }
 
 // command checks an argument list.

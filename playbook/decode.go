@@ -233,6 +233,7 @@ func (d *decoder) fields(n *yaml.Node, at place, v reflect.Value) bool {
 			inside.family, inside.free = fields[i].family, at.free || fields[i].free
 			ok = d.decode(e.value, inside, v.FieldByIndex(fields[i].index)) && ok
 		case rest != nil && isIdentifier(e.key.Value):
+			d.keys[inside.path] = nodePos(d.file, e.key)
 			row := v.FieldByIndex(rest.index).Addr().Interface().(table).add(e.key.Value)
 			ok = d.decode(e.value, inside, fieldOf(row)) && ok
 		default:
@@ -260,6 +261,9 @@ func (d *decoder) unknownKey(key *yaml.Node, at place, keys []string) bool {
 	return d.wrong(key, at.key(shown(key.Value)), fmt.Sprintf("unknown key %q", shown(key.Value)), hint)
 }
 
+// missingKey is what is said of a required key that is not there.
+func missingKey(key string) string { return fmt.Sprintf("missing required key %q", key) }
+
 // missing notes a required key that is not there, at the place of what should hold it.
 func (d *decoder) missing(n *yaml.Node, at place, key string) bool {
 	pos, ok := d.positions[at.path]
@@ -267,7 +271,7 @@ func (d *decoder) missing(n *yaml.Node, at place, key string) bool {
 		pos = nodePos(d.file, n)
 	}
 	whole := d.bad[at.path]
-	d.fail(pos, at.path, fmt.Sprintf("missing required key %q", key), "")
+	d.fail(pos, at.path, missingKey(key), "")
 	d.bad[at.path], d.bad[join(at.path, key)] = whole, true
 	return false
 }

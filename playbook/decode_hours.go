@@ -88,6 +88,12 @@ func (d *decoder) criticality(n *yaml.Node, at place, v *Criticality) bool {
 	} {
 		if _, err := calendar.Parse(strings.TrimSpace(probe.text)); err != nil {
 			message, hint := hoursMistake(probe.text, err)
+			switch probe.key {
+			case "period":
+				hint = `write for example "02:00-03:00"`
+			case "days":
+				hint = "write for example daily, Mon-Fri or Sat,Sun"
+			}
 			d.fail(d.positions[join(at.path, probe.key)], join(at.path, probe.key), message, hint)
 			return false
 		}

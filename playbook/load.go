@@ -18,7 +18,7 @@ const ScenarioDir = "scenarios"
 // It works in two passes. The first decodes each file against the types and the kinds. The second checks what refers to
 // something else; it runs as well when the first found mistakes, but says nothing that only follows from one of them.
 func Load(fsys fs.FS, kinds Kinds) (*Playbook, error) {
-	l := &loader{kinds: kinds, bad: map[string]bool{}, hurt: map[string]bool{}, positions: map[string]Pos{}}
+	l := &loader{kinds: kinds, bad: map[string]bool{}, hurt: map[string]bool{}, positions: map[string]Pos{}, keys: map[string]Pos{}}
 	pb := &Playbook{positions: l.positions}
 	l.main(fsys, pb)
 	l.scenarios(fsys, pb)
@@ -48,7 +48,8 @@ type loader struct {
 	bad       map[string]bool // the paths at which a mistake was found
 	hurt      map[string]bool // these and all paths around them
 	positions map[string]Pos
-	texts     []text // every text, for the check of placeholders
+	keys      map[string]Pos // the keys of an action that may be environments
+	texts     []text         // every text, for the check of placeholders
 }
 
 // text is one string as it was written.

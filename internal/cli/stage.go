@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/evidence"
+	"github.com/belay-dr/belay/evidence/sqlite"
 	"github.com/belay-dr/belay/internal/cli/term"
 	"github.com/belay-dr/belay/playbook"
 	"github.com/belay-dr/belay/stage"
@@ -102,14 +105,36 @@ func (w *Workspace) stageInput(ctx context.Context) (stage.Input, error) {
 	if err != nil {
 		return stage.Input{}, err
 	}
-	records, err := w.Records(ctx, evidence.Filter{})
+	records, err := w.verified(ctx)
 	if err != nil {
 		return stage.Input{}, err
 	}
-	if err := evidence.Verify(records); err != nil {
-		return stage.Input{}, Hint(fmt.Errorf("the ledger does not verify: %w", evidence.AsProblems(err)[0]), "belay evidence verify")
-	}
 	return stage.Input{Playbook: pb, Records: records, Now: w.app.Clock.Now()}, nil
+}
+
+// verified reads the whole ledger and refuses one in which a record was changed, or from whose end some were removed: against
+// the heads that are signed beside it, and against the end that its writers had reached. No ledger has no records.
+func (w *Workspace) verified(ctx context.Context) ([]evidence.Record, error) {
+	heads, err := w.heads(nil, &Verification{})
+	if err != nil {
+		return nil, err
+	}
+	var records []evidence.Record
+	var problems error
+	err = w.reading(ctx, func(db *sqlite.DB) error {
+		records, problems = db.Verify(ctx, heads...)
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		problems, err = evidence.Verify(nil, heads...), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if problems != nil {
+		return nil, Hint(fmt.Errorf("the ledger does not verify: %w", evidence.AsProblems(problems)[0]), "belay evidence verify")
+	}
+	return records, nil
 }
 
 // closing closes the workspace and reports that error when there is no other.
