@@ -226,7 +226,11 @@ func (m *machine) declared(e Event) {
 		return
 	}
 	if e.Kind != CommandDone {
-		m.stop(Event{Kind: Stopped, At: e.At, By: e.By, Text: "not declared: " + e.Text})
+		why := e.Text
+		if why == "" {
+			why = "no reason was given"
+		}
+		m.stop(Event{Kind: Stopped, At: e.At, By: e.By, Text: "not declared: " + why})
 		return
 	}
 	m.DeclaredBy = e.By
