@@ -93,7 +93,7 @@ func checkPaths(key string, paths []string) map[string]string {
 	}
 	for i, p := range paths {
 		if why := checkPath(p); why != "" {
-			return map[string]string{key: why}
+			return map[string]string{fmt.Sprintf("%s.paths[%d]", key, i): why}
 		}
 		for _, q := range paths[:i] {
 			if below(p, q) || below(q, p) {

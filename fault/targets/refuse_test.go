@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{file("lost", "/"), "too near the root"},
 		{file("lost", "/etc"), "too near the root"},
-		{file("lost", "relative"), "fault file: lost: relative: the path must be absolute"},
+		{file("lost", "relative"), "fault file: lost.paths[0]: relative: the path must be absolute"},
 		{file("lost", in("x")+"/../file"), "the path must not contain .."},
 		{file("lost", in("nothing")), "no such file or directory"},
 		{file("lost", in("link")), "is a symbolic link to " + in("file") + ": name the file itself"},
