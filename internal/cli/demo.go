@@ -38,12 +38,13 @@ type demoOptions struct {
 func newDemo(app *App) *cobra.Command {
 	var o demoOptions
 	cmd := group("demo", "Break the Bookstore on this machine, recover it, measure it, see the stage", newDemoUp(app), newDemoDown(app))
-	cmd.Long = `Starts the Bookstore (an API, a database and a CDN, each a process that listens on 127.0.0.1 only) with its playbook,
-checks and signs the playbook with keys made for the demo, and then exercises its three scenarios: each with a real fault, the
-playbook's own recovery steps, probes from outside and canary writes. It shows what was measured, and the stage that follows from it.
+	cmd.Long = `Starts the Bookstore (an API, a database and a CDN, each a process that listens on 127.0.0.1 only) with its
+playbook, checks and signs the playbook with keys made for the demo, and then exercises its three scenarios: each with
+a real fault, the playbook's own recovery steps, probes from outside and canary writes. It shows what was measured, and
+the stage that follows from it.
 
-It needs no root, no network and nothing installed, and takes about half a minute. Without --dir the workspace is in a temporary
-directory. The Bookstore is stopped at the end; the playbook, its documents and the evidence stay.`
+It needs no root, no network and nothing installed, and takes about half a minute. Without --dir the workspace is in a
+temporary directory. The Bookstore is stopped at the end; the playbook, its documents and the evidence stay.`
 	cmd.Example = `  $ belay demo
   $ belay demo --dir shop        # keep the workspace: belay stage --dir shop
   $ belay demo --json | jq .stage
@@ -298,7 +299,7 @@ func (d *demo) notable(findings []lint.Finding) []lint.Finding {
 
 // render writes playbook.html and playbook.md beside the playbook.
 func (d *demo) render(pb *playbook.Playbook, findings []lint.Finding) error {
-	opts := render.Options{Environment: demoEnvironment, Findings: findings, At: d.app.Clock.Now()}
+	opts := render.Options{Findings: findings, At: d.app.Clock.Now()}
 	var html, markdown bytes.Buffer
 	if err := render.HTML(&html, pb, opts); err != nil {
 		return fmt.Errorf("render playbook: %w", err)
