@@ -125,7 +125,7 @@ func (d *driver) close() (exercise.Result, error) {
 	if err != nil {
 		return r, fmt.Errorf("close exercise: %w", err)
 	}
-	rec, err := d.Ledger.Append(d.base, evidence.Draft{
+	_, err = d.Ledger.Append(d.base, evidence.Draft{
 		Kind: evidence.KindExercise, Subject: r.ID, Grade: evidence.Grade(r.Grade), Environment: r.Environment, Digests: r.Digests,
 		Actor: r.Runner, Payload: payload,
 	})
@@ -133,7 +133,6 @@ func (d *driver) close() (exercise.Result, error) {
 		return r, fmt.Errorf("close exercise: %w", err)
 	}
 	d.Passed(exercise.Closed)
-	_ = rec
 	if d.state.Fault.Error != "" {
 		return r, fmt.Errorf("%w: %s", fault.ErrNotReverted, d.state.Fault.Error)
 	}
