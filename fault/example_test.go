@@ -20,7 +20,7 @@ type readOnlyUndo struct {
 	Mode os.FileMode `json:"mode"`
 }
 
-func (r readOnly) Plan(context.Context, string) (fault.Plan, error) {
+func (r readOnly) Plan(context.Context, fault.Ask) (fault.Plan, error) {
 	st, err := os.Stat(r.path)
 	if err != nil {
 		return fault.Plan{}, err
@@ -72,7 +72,7 @@ func ExampleTarget() {
 
 	ctx := context.Background()
 	var target fault.Target = readOnly{path}
-	plan, _ := target.Plan(ctx, "f-1")
+	plan, _ := target.Plan(ctx, fault.Ask{ID: "f-1"})
 	_ = target.Inject(ctx, plan.Undo, nil)
 	fmt.Println(target.Confirm(ctx, plan.Undo))
 

@@ -7,6 +7,7 @@ package fault
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -36,6 +37,11 @@ const (
 	Region  Fidelity = "region"
 	Data    Fidelity = "data"
 )
+
+// Rank orders fidelities, from 0; one that is unknown is -1.
+func (f Fidelity) Rank() int {
+	return slices.Index([]Fidelity{Signal, Network, Process, Host, Zone, Region, Data}, f)
+}
 
 // Spec is one fault as the playbook or a request names it: {"process": {"kill": {"pid_file": "..."}}}.
 type Spec struct {
@@ -85,6 +91,12 @@ type Status struct {
 	State  State         `json:"state"`
 	Since  time.Time     `json:"since"`
 	Limit  time.Duration `json:"limit_ns"`
+	// Mechanism is how it is done: "nft owner table".
+	Mechanism string `json:"mechanism,omitempty"`
+	// KernelEnds says that the kernel itself takes it back when the holder dies.
+	KernelEnds bool `json:"kernel_ends,omitempty"`
+	// Radius is the blast radius, as the plan said it.
+	Radius []string `json:"radius,omitempty"`
 	// Exercise is the exercise it belongs to.
 	Exercise string `json:"exercise,omitempty"`
 	// Fidelity of the fault.

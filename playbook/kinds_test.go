@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/measure/canary"
 	"github.com/belay-dr/belay/measure/probe"
 	"github.com/belay-dr/belay/playbook"
@@ -73,7 +73,7 @@ type processKind struct {
 
 // realKinds are the kinds that the command line wires.
 func realKinds() playbook.Kinds {
-	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": targets.Kinds()}
+	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": all.Kinds().Configs()}
 }
 
 func testKinds() playbook.Kinds {

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/fault/targets"
 )
 
-func main() { os.Exit(hold.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(hold.Main(targets.Host(), targets.Workers(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/belay-dr/belay/examples/bookstore"
-	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/measure/canary"
 	"github.com/belay-dr/belay/measure/probe"
 	"github.com/belay-dr/belay/playbook"
@@ -17,7 +17,7 @@ import (
 )
 
 func kinds() playbook.Kinds {
-	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": targets.Kinds()}
+	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": all.Kinds().Configs()}
 }
 
 func load(t *testing.T, dir string) *playbook.Playbook {

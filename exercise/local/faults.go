@@ -38,7 +38,7 @@ func (l Launcher) Find(ctx context.Context, id string) (fault.Status, bool, erro
 	if _, found, err := hold.Find(dir, id); err != nil || !found {
 		return fault.Status{}, found, err
 	}
-	st, err := hold.Revert(ctx, dir, id)
+	st, err := hold.Revert(ctx, l.Kinds, dir, id)
 	return st, true, err
 }
 

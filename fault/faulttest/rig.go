@@ -19,7 +19,9 @@ import (
 
 // Rig is one real thing to break, and eyes that do not use the target's own code.
 type Rig struct {
-	Spec fault.Spec
+	// Kinds are the faults among which the spec's is.
+	Kinds fault.Kinds
+	Spec  fault.Spec
 	// Broken says whether the effect is there.
 	Broken func() bool
 	// Change is what a recovery does while the fault is held. Intact then says that its work is still there.
@@ -29,6 +31,8 @@ type Rig struct {
 	Remove func()
 	// OneShot says that nothing takes the effect back.
 	OneShot bool
+	// KernelEnds says that the effect goes with the holder, although nobody reverts it.
+	KernelEnds bool
 }
 
 // Spec makes a spec from JSON such as {"file": {"lost": "/x"}}.
@@ -63,6 +67,7 @@ type run struct {
 	stdout bytes.Buffer
 	stderr bytes.Buffer
 	paused string
+	slept  string
 	exited chan struct{}
 }
 
@@ -73,9 +78,9 @@ func start(t testing.TB, dir string, r hold.Request, point string) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &run{t: t, dir: dir, paused: filepath.Join(t.TempDir(), "paused"), exited: make(chan struct{})}
+	x := &run{t: t, dir: dir, paused: filepath.Join(t.TempDir(), "paused"), slept: filepath.Join(t.TempDir(), "slept"), exited: make(chan struct{})}
 	x.cmd = exec.Command(path, asRunner)
-	x.cmd.Env = append(os.Environ(), "BELAY_STATE_DIR="+dir, pauseVar+"="+point, pausedVar+"="+x.paused)
+	x.cmd.Env = append(os.Environ(), "BELAY_STATE_DIR="+dir, pauseVar+"="+point, pausedVar+"="+x.paused, sleptVar+"="+x.slept)
 	line, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
-	"github.com/belay-dr/belay/fault/targets"
 )
 
 // points are where a holder is stopped and killed, in the order in which it passes them.
@@ -31,6 +30,7 @@ func Run(t *testing.T, rig func(t testing.TB) Rig) {
 	t.Run("changed while held", func(t *testing.T) { changed(t, rig(t)) })
 	t.Run("removed while held", func(t *testing.T) { removed(t, rig(t)) })
 	t.Run("limit", func(t *testing.T) { limit(t, rig(t)) })
+	t.Run("limit across a suspend", func(t *testing.T) { suspended(t, rig(t)) })
 	t.Run("halt", func(t *testing.T) { halt(t, rig(t)) })
 	t.Run("frozen runner", func(t *testing.T) { frozenRunner(t, rig(t)) })
 	t.Run("frozen holder", func(t *testing.T) { frozenHolder(t, rig(t)) })
@@ -68,11 +68,11 @@ func want(t *testing.T, r Rig, st fault.Status, injected bool) {
 }
 
 func planOnly(t *testing.T, r Rig) {
-	target, err := targets.Decode(r.Spec)
+	target, err := r.Kinds.Decode(r.Spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(t.Context(), "f1")
+	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,11 @@ func planOnly(t *testing.T, r Rig) {
 
 func revertTwice(t *testing.T, r Rig) {
 	ctx := t.Context()
-	target, err := targets.Decode(r.Spec)
+	target, err := r.Kinds.Decode(r.Spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(ctx, "f1")
+	p, err := target.Plan(ctx, fault.Ask{ID: "f1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func hold1(t *testing.T, r Rig, req hold.Request) (*hold.Held, string) {
 	t.Helper()
 	dir := stateDir(t)
-	h, err := Launcher(dir).Hold(t.Context(), req)
+	h, err := Launcher(r.Kinds, dir).Hold(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +156,11 @@ func holdAndRelease(t *testing.T, r Rig) {
 	if st.Cause != "released" {
 		t.Errorf("cause is %q, want released", st.Cause)
 	}
-	again, err := hold.Revert(t.Context(), dir, "f1")
+	again, err := hold.Revert(t.Context(), r.Kinds, dir, "f1")
 	if err != nil || again.State != st.State {
 		t.Errorf("a second revert: %s, %v", again.State, err)
 	}
-	if _, err := Launcher(dir).Hold(t.Context(), request(r)); !errors.Is(err, hold.ErrRefused) {
+	if _, err := Launcher(r.Kinds, dir).Hold(t.Context(), request(r)); !errors.Is(err, hold.ErrRefused) {
 		t.Errorf("the same ID a second time: %v, want refused", err)
 	}
 }
@@ -179,10 +179,10 @@ func changed(t *testing.T, r Rig) {
 	if st.State != fault.Superseded || len(st.Superseded) == 0 {
 		t.Errorf("state is %s %v, want superseded with a reason", st.State, st.Superseded)
 	}
-	if _, err := hold.Sweep(t.Context(), dir); err != nil {
+	if _, err := hold.Sweep(t.Context(), r.Kinds, dir); err != nil {
 		t.Error(err)
 	}
-	if _, err := hold.Halt(t.Context(), dir); err != nil {
+	if _, err := hold.Halt(t.Context(), r.Kinds, dir); err != nil {
 		t.Error(err)
 	}
 	if !r.Intact() {
@@ -197,7 +197,7 @@ func removed(t *testing.T, r Rig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st.State != fault.Superseded && st.State != fault.Ended {
+	if st.State != fault.Superseded && st.State != fault.Ended && !(st.State == fault.Reverted && st.Class == fault.SelfEnding) {
 		t.Errorf("state is %s, want superseded or ended", st.State)
 	}
 	if len(st.Residue) > 0 {
@@ -220,9 +220,23 @@ func limit(t *testing.T, r Rig) {
 	}
 }
 
+// suspended lets the machine sleep past the limit: the holder's timers have not moved, and its clock has.
+func suspended(t *testing.T, r Rig) {
+	x := start(t, stateDir(t), request(r), "") // its limit is a minute
+	x.held()
+	if err := os.WriteFile(x.slept, []byte("1h"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	st := x.settled(gone)
+	want(t, r, st, true)
+	if st.Cause != "limit" {
+		t.Errorf("cause is %q, want limit", st.Cause)
+	}
+}
+
 func halt(t *testing.T, r Rig) {
 	h, dir := hold1(t, r, request(r))
-	all, err := hold.Halt(t.Context(), dir)
+	all, err := hold.Halt(t.Context(), r.Kinds, dir)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("halt: %v, %v", all, err)
 	}
@@ -265,7 +279,7 @@ func haltFrozen(t *testing.T, r Rig) {
 	x := start(t, dir, request(r), "")
 	x.held()
 	x.signal("holder", syscall.SIGSTOP)
-	if _, err := hold.Halt(t.Context(), dir); err != nil {
+	if _, err := hold.Halt(t.Context(), r.Kinds, dir); err != nil {
 		t.Fatal(err)
 	}
 	want(t, r, x.settled(0), true)
@@ -298,17 +312,18 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 		x.kill(who[0])
 	} else {
 		x.killAll()
-		for _, p := range []string{"injected", "confirmed", "holding", "reverting"} {
-			if p == point && !r.Broken() {
-				t.Error("all are dead, and the effect is gone all the same: this test tests nothing")
-			}
+		switch broken := point == "injected" || point == "confirmed" || point == "holding" || point == "reverting"; {
+		case r.KernelEnds:
+			x.until("the kernel has taken it back", gone, func() bool { return !r.Broken() })
+		case broken && !r.Broken():
+			t.Error("all are dead, and the effect is gone all the same: this test tests nothing")
 		}
 	}
 	if who[0] == "runner" && len(who) == 1 {
 		x.goOn()
 	}
 	if len(who) == 3 {
-		if _, err := hold.Sweep(t.Context(), dir); err != nil {
+		if _, err := hold.Sweep(t.Context(), r.Kinds, dir); err != nil {
 			t.Error(err)
 		}
 	}

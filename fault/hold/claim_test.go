@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belay-dr/belay/fault/targets"
+
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/hold"
@@ -23,7 +25,7 @@ func lost(t *testing.T, path string) hold.Request {
 // TestOneFaultPerTarget refuses a second fault on what another one has, below it and above it, and allows it afterwards.
 func TestOneFaultPerTarget(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
-	l := faulttest.Launcher(dir)
+	l := faulttest.Launcher(targets.Host(), dir)
 	corrupt := func(path string) hold.Request {
 		return hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"file": map[string]any{"corrupt": map[string]any{"path": path, "bytes": 1}}})}
 	}
@@ -57,7 +59,7 @@ func TestClaimAtOnce(t *testing.T) {
 	var held []*hold.Held
 	for range 8 {
 		wg.Go(func() {
-			h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
+			h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -85,7 +87,7 @@ func TestClaimAtOnce(t *testing.T) {
 func TestSweepBeforeHold(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
 	leave(t, dir, path)
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), lost(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func TestSweepBeforeHold(t *testing.T) {
 // leave makes a held fault whose processes are all gone, as a power loss does: the record and the moved file.
 func leave(t *testing.T, dir, path string) {
 	t.Helper()
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), func() hold.Request { r := lost(t, path); r.ID = "left"; return r }())
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), func() hold.Request { r := lost(t, path); r.ID = "left"; return r }())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +127,11 @@ func TestDiscard(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
 	r := lost(t, path)
 	r.ID = "f1"
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hold.Discard(t.Context(), dir, "f1"); !errors.Is(err, hold.ErrRefused) {
+	if _, err := hold.Discard(t.Context(), targets.Host(), dir, "f1"); !errors.Is(err, hold.ErrRefused) {
 		t.Errorf("discard while it is held: %v, want a refusal", err)
 	}
 	if err := os.WriteFile(path, []byte("recovered"), 0o600); err != nil {
@@ -147,7 +149,7 @@ func TestDiscard(t *testing.T) {
 	if err := errors.Join(os.Rename(stash, stash+".mine"), os.WriteFile(stash, []byte("foreign"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := hold.Discard(t.Context(), dir, "f1"); err == nil || len(st.Kept) != 1 {
+	if st, err := hold.Discard(t.Context(), targets.Host(), dir, "f1"); err == nil || len(st.Kept) != 1 {
 		t.Errorf("discard of a foreign file: %+v, %v", st, err)
 	}
 	if b, _ := os.ReadFile(stash); string(b) != "foreign" {
@@ -156,7 +158,7 @@ func TestDiscard(t *testing.T) {
 	if err := os.Rename(stash+".mine", stash); err != nil {
 		t.Fatal(err)
 	}
-	st, err = hold.Discard(t.Context(), dir, "f1")
+	st, err = hold.Discard(t.Context(), targets.Host(), dir, "f1")
 	if err != nil || len(st.Kept) != 0 || len(st.Discarded) != 1 {
 		t.Errorf("discard: %+v, %v", st, err)
 	}
@@ -166,7 +168,7 @@ func TestDiscard(t *testing.T) {
 	if b, _ := os.ReadFile(path); string(b) != "recovered" {
 		t.Errorf("the recovery is %q", b)
 	}
-	if st, err := hold.Discard(t.Context(), dir, "f1"); err != nil || len(st.Kept) != 0 {
+	if st, err := hold.Discard(t.Context(), targets.Host(), dir, "f1"); err != nil || len(st.Kept) != 0 {
 		t.Errorf("a second time: %+v, %v", st, err)
 	}
 }
@@ -174,7 +176,7 @@ func TestDiscard(t *testing.T) {
 // TestRecordTakenAway removes the undo directory while a fault is held, and kills the holder: the reaper remembers.
 func TestRecordTakenAway(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), lost(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,14 +199,14 @@ func TestRecordTakenAway(t *testing.T) {
 // TestLockTakenAway removes the lock's file while a fault is held: a sweep must leave the living holder alone.
 func TestLockTakenAway(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), lost(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, h.Status().ID+".lock")); err != nil {
 		t.Fatal(err)
 	}
-	if swept, err := hold.Sweep(t.Context(), dir); err != nil || len(swept) > 0 {
+	if swept, err := hold.Sweep(t.Context(), targets.Host(), dir); err != nil || len(swept) > 0 {
 		t.Errorf("sweep took a held fault: %+v, %v", swept, err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -218,7 +220,7 @@ func TestLockTakenAway(t *testing.T) {
 // TestKeptIsGone forgets what was kept in a place that somebody has removed as a whole.
 func TestKeptIsGone(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), lost(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +241,7 @@ func TestKeptIsGone(t *testing.T) {
 // TestStoppedHolder stops the holder, long before its limit: it could not see its input end, so its reaper ends the fault.
 func TestStoppedHolder(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), lost(t, path))
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), lost(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +269,7 @@ func TestOneRevertAtOnce(t *testing.T) {
 		"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark},
 		"revert": []string{"sh", "-c", `echo begin >> "$1"; sleep 1; rm -f "$2"; echo end >> "$1"`, "sh", log, mark},
 	}})}
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // Discard deletes the originals that a fault left aside, because a recovery had taken their place. Only a fault that has
 // ended can be asked, and only what its record lists as kept, and the target still knows, is deleted. It is the one thing
 // here that deletes data, so only a person may ask for it.
-func Discard(ctx context.Context, dir, id string) (fault.Status, error) {
+func Discard(ctx context.Context, kinds fault.Kinds, dir, id string) (fault.Status, error) {
 	dir, there, err := readDir(dir)
 	if err != nil {
 		return fault.Status{}, err
@@ -21,7 +21,7 @@ func Discard(ctx context.Context, dir, id string) (fault.Status, error) {
 	if !there {
 		return fault.Status{}, fmt.Errorf("find fault %s: %w", id, fs.ErrNotExist)
 	}
-	k := newKeeper(dir)
+	k := newKeeper(kinds, dir)
 	// Looked at before it is locked, because locking makes the lock's file.
 	if _, err := k.read(id); err != nil {
 		return fault.Status{}, err
@@ -45,7 +45,7 @@ func Discard(ctx context.Context, dir, id string) (fault.Status, error) {
 	case len(st.Kept) == 0:
 		return *st, nil
 	}
-	target, err := k.decode(r.Fault)
+	target, err := k.target(r)
 	if err != nil {
 		return *st, err
 	}

@@ -36,10 +36,20 @@ const (
 // keeper is what the holder, the reaper and a sweep have in common: with the lock of a fault in hand, it ends the fault.
 type keeper struct {
 	store
-	decode func(fault.Spec) (fault.Target, error)
+	kinds fault.Kinds
+	// inHand is the target that a holder injected with. It may keep open what nobody else can close.
+	inHand fault.Target
 	clk    clock.Clock
 	// at is told how far the work has come. Tests stop there; it is empty otherwise.
 	at func(point string)
+}
+
+// target is the target of a record: the very one that injected, where we have it.
+func (k keeper) target(r *Record) (fault.Target, error) {
+	if k.inHand != nil {
+		return k.inHand, nil
+	}
+	return k.kinds.Decode(r.Fault)
 }
 
 // save writes the record with a new phase.
@@ -83,7 +93,7 @@ func (k keeper) happened(r *Record) bool {
 	if r.Status.Class != fault.OneShot || r.Status.Confirmed != "" {
 		return true
 	}
-	target, err := k.decode(r.Fault)
+	target, err := k.target(r)
 	if err != nil {
 		return true
 	}
@@ -96,7 +106,7 @@ func (k keeper) happened(r *Record) bool {
 
 // revert tries, within its bound, until the target is back and nothing is left behind.
 func (k keeper) revert(r *Record) (out fault.Outcome, err error) {
-	target, err := k.decode(r.Fault)
+	target, err := k.target(r)
 	if err != nil {
 		return out, err
 	}

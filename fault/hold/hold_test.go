@@ -16,12 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belay-dr/belay/fault/targets"
+
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/hold"
 )
 
-func TestMain(m *testing.M) { faulttest.Main(m) }
+func TestMain(m *testing.M) { faulttest.Main(m, targets.Host(), targets.Workers()) }
 
 // binary builds belay-hold once.
 func binary(t *testing.T) string {
@@ -91,8 +93,8 @@ func TestProcess(t *testing.T) {
 		"no limit":      {func(p string) string { return strings.Replace(line(p, ""), `"30s"`, `""`, 1) }, nil, 2, `read request: limit is missing: every fault needs one, for example "limit": "30s"`, "", ""},
 		"no permit":     {func(p string) string { return strings.Replace(line(p, ""), "test", "", 1) }, nil, 3, `refused: no permit: let an exercise ask for one, or give "no_playbook": "reason" outside production`, "", ""},
 		"production":    {func(p string) string { return line(p, `, "production": true`) }, nil, 3, "refused: a fault in production needs a permit", "", ""},
-		"unknown field": {func(p string) string { return line(p, `, "netns": "x"`) }, nil, 2, `read request: json: unknown field "netns"`, "", ""},
-		"unknown fault": {func(p string) string { return strings.Replace(line(p, ""), "file", "disk", 1) }, nil, 2, `read request: unknown fault "disk": this belay knows command, file, process`, "", ""},
+		"unknown field": {func(p string) string { return line(p, `, "netns": "x"`) }, nil, 2, `read request: fault file: json: unknown field "netns"`, "", ""},
+		"unknown fault": {func(p string) string { return strings.Replace(line(p, ""), "file", "disk", 1) }, nil, 2, `read request: unknown fault "disk": this program knows command, file, process`, "", ""},
 		"not there":     {func(p string) string { return line(p+"x", "") }, nil, 3, "refused: plan fault:", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +194,7 @@ func TestUndoOnTheTarget(t *testing.T) {
 	path := place(t)
 	for _, dir := range []string{filepath.Join(filepath.Dir(path), "holds"), filepath.Join(filepath.Dir(path), "a", "holds")} {
 		r := hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"file": map[string]any{"lost": filepath.Dir(path)}})}
-		if _, err := faulttest.Launcher(dir).Hold(t.Context(), r); !errors.Is(err, hold.ErrRefused) || !strings.Contains(err.Error(), "the undo records are in") {
+		if _, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r); !errors.Is(err, hold.ErrRefused) || !strings.Contains(err.Error(), "the undo records are in") {
 			t.Errorf("%s: %v, want a refusal", dir, err)
 		}
 	}
@@ -205,10 +207,10 @@ func TestOpenUndoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"file": map[string]any{"lost": path}})}
-	if _, err := faulttest.Launcher(dir).Hold(t.Context(), r); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+	if _, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r); err == nil || !strings.Contains(err.Error(), "chmod 700") {
 		t.Errorf("hold: %v, want a refusal with the remedy", err)
 	}
-	if _, err := hold.Sweep(t.Context(), dir); err == nil {
+	if _, err := hold.Sweep(t.Context(), targets.Host(), dir); err == nil {
 		t.Error("a sweep carries out records that anybody may have written")
 	}
 }
@@ -220,7 +222,7 @@ func TestOtherFormat(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "f9.json"), []byte(`{"format": 2, "writer": "/opt/belay-9", "phase": "held"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := hold.Sweep(t.Context(), dir)
+	_, err := hold.Sweep(t.Context(), targets.Host(), dir)
 	const want = "it has format 2 and this belay knows only 1: use the belay that wrote it, /opt/belay-9"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("sweep: %v, want %q", err, want)
@@ -238,7 +240,7 @@ func TestRevertFails(t *testing.T) {
 		"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark},
 		"revert": []string{"sh", "-c", `test ! -e "$1" && rm -f "$2"`, "sh", jam, mark},
 	}})}
-	h, err := faulttest.Launcher(dir).Hold(t.Context(), r)
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,11 +248,11 @@ func TestRevertFails(t *testing.T) {
 	if !errors.Is(err, fault.ErrNotReverted) || st.State != fault.Failed {
 		t.Errorf("release: %+v, %v, want not reverted", st, err)
 	}
-	if _, err := hold.Halt(t.Context(), dir); !errors.Is(err, fault.ErrNotReverted) {
+	if _, err := hold.Halt(t.Context(), targets.Host(), dir); !errors.Is(err, fault.ErrNotReverted) {
 		t.Errorf("halt: %v, want not reverted", err)
 	}
 	os.Remove(jam)
-	all, err := hold.Sweep(t.Context(), dir)
+	all, err := hold.Sweep(t.Context(), targets.Host(), dir)
 	if err != nil || len(all) != 1 || all[0].State != fault.Reverted || all[0].Error != "" {
 		t.Errorf("sweep after the cause is gone: %+v, %v", all, err)
 	}
@@ -262,7 +264,7 @@ func TestCancelledStart(t *testing.T) {
 	for n := range 20 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*3*time.Millisecond)
 		r := hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"file": map[string]any{"lost": path}})}
-		h, err := faulttest.Launcher(dir).Hold(ctx, r)
+		h, err := faulttest.Launcher(targets.Host(), dir).Hold(ctx, r)
 		cancel()
 		if err == nil {
 			if _, err := h.Release(t.Context()); err != nil {
@@ -273,6 +275,13 @@ func TestCancelledStart(t *testing.T) {
 			t.Fatalf("cancelled after %d ms: %v, and the file is gone", n*3, err)
 		}
 	}
+}
+
+// smallParts are the modules that what is copied to other hosts may link: no SDK, no database, no playbook.
+var smallParts = [...]string{
+	"golang.org/x/sys", "golang.org/x/net", "golang.org/x/sync", "golang.org/x/tools", "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
+	"github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/mdlayher/socket", "github.com/florianl/go-nfqueue/v2",
+	"github.com/google/go-cmp", "github.com/miekg/dns", "github.com/hanwen/go-fuse/v2",
 }
 
 // TestHolderIsSmall keeps SDKs, databases and the playbook out of what is copied to other hosts.
@@ -286,7 +295,10 @@ func TestHolderIsSmall(t *testing.T) {
 		if first, _, _ := strings.Cut(pkg, "/"); !strings.Contains(first, ".") {
 			continue
 		}
-		ok := strings.HasPrefix(pkg, "golang.org/x/sys/")
+		ok := false
+		for _, part := range smallParts {
+			ok = ok || pkg == part || strings.HasPrefix(pkg, part+"/")
+		}
 		for _, ours := range []string{"cmd/belay-hold", "fault", "reach/local", "internal/clock"} {
 			ours = "github.com/belay-dr/belay/" + ours
 			ok = ok || pkg == ours || strings.HasPrefix(pkg, ours+"/")

@@ -42,8 +42,10 @@ type holder struct {
 	keeper
 	in  *input
 	req Request
-	rec *Record
-	own lock
+	// spec is what the request breaks.
+	spec fault.Spec
+	rec  *Record
+	own  lock
 	// id is the fault's, once it has one.
 	id atomic.Pointer[string]
 	// reaped is closed when the reaper has gone.
@@ -164,26 +166,44 @@ func (h *holder) prepare() error {
 	if h.dir, err = openDir(dir); err != nil {
 		return err
 	}
-	target, err := h.decode(h.req.Fault)
+	if h.spec, err = h.req.spec(); err != nil {
+		return err
+	}
+	target, err := h.kinds.Decode(h.spec)
 	if err != nil {
 		return fmt.Errorf("read request: %w", err)
 	}
 	// What a power loss left behind goes first. If it cannot, it may still be nothing to this fault: the claims say.
-	_, _ = Sweep(context.Background(), h.dir)
+	_, _ = Sweep(context.Background(), h.kinds, h.dir)
 	id := h.req.ID
 	if id == "" {
 		id = newID()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), planBound)
 	defer cancel()
-	plan, err := bounded(ctx, func() (fault.Plan, error) { return target.Plan(ctx, id) })
+	plan, err := bounded(ctx, func() (fault.Plan, error) { return target.Plan(ctx, h.ask(id)) })
 	if err != nil {
 		return fmt.Errorf("%w: plan fault: %w", ErrRefused, err)
 	}
 	if err := apart(h.dir, plan.Touches); err != nil {
 		return err
 	}
+	if h.req.Production && plan.Elsewhere && !plan.EndsThere {
+		return fmt.Errorf("%w: in production this fault would live in somebody else's API without an end there: hold it by a hub or an agent, or take one with a deadline", ErrRefused)
+	}
 	return h.record(id, plan)
+}
+
+func (h *holder) ask(id string) fault.Ask {
+	return fault.Ask{ID: id, Limit: h.req.Limit, Exercise: h.exercise()}
+}
+
+// exercise is the one that the fault belongs to.
+func (h *holder) exercise() string {
+	if h.req.Exercise == "" && h.req.Permit != nil {
+		return h.req.Permit.Exercise
+	}
+	return h.req.Exercise
 }
 
 func newID() string { return "f-" + strings.ToLower(rand.Text()[:10]) }
@@ -203,16 +223,13 @@ func (h *holder) record(id string, plan fault.Plan) error {
 	if h.own, err = h.create(id); err != nil {
 		return err
 	}
-	exercise := h.req.Exercise
-	if exercise == "" && h.req.Permit != nil {
-		exercise = h.req.Permit.Exercise
-	}
 	writer, _ := os.Executable()
 	h.rec = &Record{
-		Format: format, Writer: writer, Fault: h.req.Fault, Undo: plan.Undo, Claims: claims, Deadline: int64(h.until), Holder: me,
+		Format: format, Writer: writer, Fault: h.spec, Undo: plan.Undo, Claims: claims, Deadline: int64(h.until), Holder: me,
 		Status: fault.Status{
 			ID: id, Target: plan.Target, Class: plan.Class, Fidelity: plan.Fidelity, State: fault.Planned,
-			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: exercise,
+			Mechanism: plan.Mechanism, KernelEnds: plan.KernelEnds, Radius: plan.Radius,
+			Since: h.clk.Now(), Limit: h.req.Limit, Exercise: h.exercise(),
 		},
 	}
 	if err := h.save(h.rec, recorded); err != nil {
@@ -280,10 +297,11 @@ func (h *holder) inject() error {
 	h.at("injecting")
 	ctx, cancel := h.untilOver()
 	defer cancel()
-	target, err := h.decode(h.rec.Fault)
+	target, err := h.kinds.Decode(h.rec.Fault)
 	if err != nil {
 		return err
 	}
+	h.inHand = target
 	if c := h.cause.Load(); c != nil {
 		return fmt.Errorf("inject fault: it was to end (%s) before it began", *c)
 	}
@@ -291,15 +309,19 @@ func (h *holder) inject() error {
 		return struct{}{}, target.Inject(ctx, h.rec.Undo, h.undoSaver(h.rec, injecting))
 	})
 	if errors.Is(err, errStuck) {
-		// Two hands on one target must never be. The lock goes with this process, and the reaper takes over.
-		h.tell(h.Stderr, fmt.Appendf(nil, "belay-hold: error: inject fault: %v\n", err))
-		os.Exit(exitNotReverted)
+		h.stuck("inject", err)
 	}
 	if err != nil {
 		return fmt.Errorf("inject fault: %w", err)
 	}
 	h.at("injected")
 	return h.confirm(ctx, target)
+}
+
+// stuck ends this process: two hands on one target must never be. The lock goes with the process, and the reaper takes over.
+func (h *holder) stuck(verb string, err error) {
+	h.tell(h.Stderr, fmt.Appendf(nil, "belay-hold: error: %s fault: %v\n", verb, err))
+	os.Exit(exitNotReverted)
 }
 
 // untilOver is a context that ends with the fault.
@@ -330,6 +352,9 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Millisecond):
 		}
+	}
+	if errors.Is(err, errStuck) {
+		h.stuck("confirm", err)
 	}
 	if err != nil {
 		return fmt.Errorf("confirm fault: %w", err)

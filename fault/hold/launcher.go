@@ -27,6 +27,8 @@ const endBound = attempts*(revertBound+5*time.Second) + 5*time.Second
 type Launcher struct {
 	// Exe is the holder's command line; empty means this binary with its hidden command hold-internal.
 	Exe []string
+	// Kinds are the faults that can be taken back here when a holder and its reaper are both lost.
+	Kinds fault.Kinds
 	// Dir is where undo records are; empty means DefaultDir.
 	Dir string
 }
@@ -35,7 +37,7 @@ type Launcher struct {
 // holder's own reasons.
 type Held struct {
 	id    string
-	dir   string
+	keep  keeper
 	stdin io.WriteCloser
 	done  chan struct{}
 	// confirmed is closed when the holder says that it holds.
@@ -132,7 +134,7 @@ func (l Launcher) start(dir string, r Request, line []byte) (*Held, error) {
 		return nil, err
 	}
 	h := &Held{
-		id: r.ID, dir: dir, stdin: stdin, done: make(chan struct{}), confirmed: make(chan struct{}),
+		id: r.ID, keep: newKeeper(l.Kinds, dir), stdin: stdin, done: make(chan struct{}), confirmed: make(chan struct{}),
 		status: fault.Status{ID: r.ID, State: fault.Planned, Limit: r.Limit, Exercise: r.Exercise},
 	}
 	h.beat(append(line, '\n'))
@@ -186,7 +188,7 @@ func (h *Held) press() {
 		return
 	case <-time.After(askBound):
 	}
-	k := newKeeper(h.dir)
+	k := h.keep
 	if r, err := k.read(h.id); err == nil && r.Phase != settled {
 		_, _, _ = k.halt(context.Background(), r, causeReleased)
 	}
@@ -244,7 +246,7 @@ func (h *Held) settle(exit error, said string) {
 
 // ended waits until the fault's record is settled: by the reaper, or by us when there is none.
 func (h *Held) ended() (fault.Status, error) {
-	k := newKeeper(h.dir)
+	k := h.keep
 	r, err := k.read(h.id)
 	if err != nil {
 		return fault.Status{}, err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/belay-dr/belay/fault"
-	"github.com/belay-dr/belay/fault/targets"
 	"github.com/belay-dr/belay/internal/clock"
 )
 
@@ -29,22 +28,26 @@ type Process struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
-	// Decode finds the target of a spec.
-	Decode func(fault.Spec) (fault.Target, error)
+	// Kinds are the faults that it can hold, and Workers the helpers that they may start.
+	Kinds   fault.Kinds
+	Workers fault.Workers
 	// At is told how far the work has come: recorded, armed, injecting, injected, confirmed, holding, reverting, saved,
 	// reverted, settled. Tests stop there.
 	At func(point string)
+	// Clock is the system's; tests let it jump, as a machine's does that slept.
+	Clock clock.Clock
 	// Grace is how long after its limit a holder may still be busy before the reaper kills it.
 	Grace time.Duration
 }
 
-// Main is the whole holder process. With "reap" and two more arguments it is the reaper of a holder.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// Main is the whole holder process. With "reap" and two more arguments it is the reaper of a holder, with "work" and a
+// name it is a worker.
+func Main(kinds fault.Kinds, workers fault.Workers, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	exe := []string{self()}
 	if n := len(os.Args) - len(args); n > 1 {
 		exe = append(exe, os.Args[1:n]...)
 	}
-	return Process{Exe: exe, Stdin: stdin, Stdout: stdout, Stderr: stderr}.Run(args)
+	return Process{Kinds: kinds, Workers: workers, Exe: exe, Stdin: stdin, Stdout: stdout, Stderr: stderr}.Run(args)
 }
 
 // self is a name for this binary that stays good when the file is replaced or removed.
@@ -61,16 +64,16 @@ func self() string {
 
 // Run is the process. It returns the exit code.
 func (p Process) Run(args []string) int {
-	if p.Decode == nil {
-		p.Decode = targets.Decode
-	}
 	if p.At == nil {
 		p.At = func(string) {}
+	}
+	if p.Clock == nil {
+		p.Clock = clock.System{}
 	}
 	if p.Grace == 0 {
 		p.Grace = 3 * time.Second
 	}
-	k := keeper{decode: p.Decode, clk: clock.System{}, at: p.At}
+	k := keeper{kinds: p.Kinds, clk: p.Clock, at: p.At}
 	var err error
 	code := exitError
 	switch {
@@ -80,6 +83,8 @@ func (p Process) Run(args []string) int {
 	case len(args) == 3 && args[0] == "reap":
 		k.store = store{args[1]}
 		code, err = p.reap(k, args[2])
+	case len(args) == 2 && args[0] == "work":
+		return p.work(args[1])
 	case len(args) == 1 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help"):
 		fmt.Fprint(p.Stdout, usage)
 		return exitOK
@@ -101,7 +106,9 @@ or at its limit, whichever comes first. Status lines (JSON) appear on standard o
 
   permit         what an exercise's guard gave; without it:
   no_playbook    the reason; refused in production
-  fault          exactly one kind: process, file or command
+  fault          exactly one kind, as in a playbook
+  faults         or a list of them, which begin in this order and end together
+  netns          the network namespace, by name, in which they are made; only for faults of the network
   limit          mandatory; the fault ends then
   beat           how often a line must come; always use it over a network
 `

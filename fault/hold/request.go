@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -26,7 +27,11 @@ type Request struct {
 	NoPlaybook string
 	// Production says that the target belongs to production.
 	Production bool
-	Fault      fault.Spec
+	// Fault is one fault. Faults are several instead, that one holder holds: they begin in this order and end together.
+	Fault  fault.Spec
+	Faults []fault.Spec
+	// Netns is the network namespace in which they are made. Only faults of the network know one.
+	Netns string
 	// Limit is mandatory: the fault ends then, whatever else happens.
 	Limit time.Duration
 	// Beat is how often a line must arrive; after three missed ones the fault ends. 0 waits for end-of-file only.
@@ -40,7 +45,9 @@ type wire struct {
 	Permit     *fault.Permit `json:"permit,omitempty"`
 	NoPlaybook string        `json:"no_playbook,omitempty"`
 	Production bool          `json:"production,omitempty"`
-	Fault      *fault.Spec   `json:"fault"`
+	Fault      *fault.Spec   `json:"fault,omitempty"`
+	Faults     []fault.Spec  `json:"faults,omitempty"`
+	Netns      string        `json:"netns,omitempty"`
 	Limit      string        `json:"limit"`
 	Beat       string        `json:"beat,omitempty"`
 }
@@ -49,7 +56,10 @@ type wire struct {
 func (r Request) MarshalJSON() ([]byte, error) {
 	w := wire{
 		ID: r.ID, Exercise: r.Exercise, Permit: r.Permit, NoPlaybook: r.NoPlaybook, Production: r.Production,
-		Fault: &r.Fault, Limit: r.Limit.String(),
+		Faults: r.Faults, Netns: r.Netns, Limit: r.Limit.String(),
+	}
+	if len(r.Faults) == 0 {
+		w.Fault = &r.Fault
 	}
 	if r.Beat > 0 {
 		w.Beat = r.Beat.String()
@@ -68,10 +78,18 @@ func ParseRequest(line []byte) (Request, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Request{}, errors.New("read request: more than one JSON value on the line")
 	}
-	if w.Fault == nil {
-		return Request{}, errors.New("read request: fault is missing")
+	r := Request{
+		ID: w.ID, Exercise: w.Exercise, Permit: w.Permit, NoPlaybook: w.NoPlaybook, Production: w.Production,
+		Faults: w.Faults, Netns: w.Netns,
 	}
-	r := Request{ID: w.ID, Exercise: w.Exercise, Permit: w.Permit, NoPlaybook: w.NoPlaybook, Production: w.Production, Fault: *w.Fault}
+	switch {
+	case w.Fault == nil && len(w.Faults) == 0:
+		return Request{}, errors.New("read request: fault is missing")
+	case w.Fault != nil && len(w.Faults) > 0:
+		return Request{}, errors.New("read request: fault and faults are both there: give one of them")
+	case w.Fault != nil:
+		r.Fault = *w.Fault
+	}
 	var err error
 	if w.Limit == "" {
 		return Request{}, errors.New(`read request: limit is missing: every fault needs one, for example "limit": "30s"`)
@@ -105,6 +123,50 @@ func (r Request) check() error {
 		return fmt.Errorf("read request: id %q: only letters, digits, - and _, at most 64", r.ID)
 	}
 	return nil
+}
+
+// maxFaults is how many faults one holder holds at most.
+const maxFaults = 100
+
+// spec is what is to be broken, as one spec.
+func (r Request) spec() (fault.Spec, error) {
+	specs := r.Faults
+	if len(specs) == 0 {
+		specs = []fault.Spec{r.Fault}
+	}
+	if len(specs) > maxFaults {
+		return fault.Spec{}, fmt.Errorf("read request: %d faults; one holder holds at most %d", len(specs), maxFaults)
+	}
+	if r.Netns != "" {
+		specs = slices.Clone(specs)
+		for n, s := range specs {
+			var err error
+			if specs[n], err = inNamespace(s, r.Netns); err != nil {
+				return fault.Spec{}, err
+			}
+		}
+	}
+	if len(specs) == 1 {
+		return specs[0], nil
+	}
+	return fault.Group(specs)
+}
+
+// inNamespace writes the namespace into a config. One that knows none is refused when it is decoded.
+func inNamespace(s fault.Spec, name string) (fault.Spec, error) {
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(s.Config, &config); err != nil || config == nil {
+		return s, fmt.Errorf("read request: netns: the fault %s has no network namespace", s.Kind)
+	}
+	if _, there := config["netns"]; there {
+		return s, errors.New("read request: netns: the fault names its own")
+	}
+	var err error
+	if config["netns"], err = json.Marshal(name); err != nil {
+		return s, err
+	}
+	s.Config, err = json.Marshal(config)
+	return s, err
 }
 
 // ErrRefused says that the request is in order but may not be carried out.

@@ -92,7 +92,7 @@ func TestAllowed(t *testing.T) {
 
 // TestHistory forgets old ends, but never what still keeps an original.
 func TestHistory(t *testing.T) {
-	k := newKeeper(t.TempDir())
+	k := newKeeper(nil, t.TempDir())
 	original := filepath.Join(t.TempDir(), ".app.db.belay-f1")
 	if err := os.WriteFile(original, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -12,15 +12,14 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/proc"
-	"github.com/belay-dr/belay/fault/targets"
 	"github.com/belay-dr/belay/internal/clock"
 )
 
 // askBound is how long a holder that was asked to end may take before it is killed and its fault is ended here.
 const askBound = 3 * time.Second
 
-func newKeeper(dir string) keeper {
-	return keeper{store: store{dir}, decode: targets.Decode, clk: clock.System{}, at: func(string) {}}
+func newKeeper(kinds fault.Kinds, dir string) keeper {
+	return keeper{store: store{dir}, kinds: kinds, clk: clock.System{}, at: func(string) {}}
 }
 
 // List returns all faults that are held and those that ended lately, oldest first. A record that cannot be read is an
@@ -57,8 +56,8 @@ func Find(dir, id string) (s fault.Status, found bool, err error) {
 
 // Sweep reverts every fault whose holder and reaper are both gone, and returns what became of each. The error wraps
 // fault.ErrNotReverted when one could not be taken back. Run it before anything that touches faults.
-func Sweep(ctx context.Context, dir string) ([]fault.Status, error) {
-	return each(dir, func(k keeper, r *Record) (fault.Status, bool, error) {
+func Sweep(ctx context.Context, kinds fault.Kinds, dir string) ([]fault.Status, error) {
+	return each(kinds, dir, func(k keeper, r *Record) (fault.Status, bool, error) {
 		if ctx.Err() != nil {
 			return r.Status, false, ctx.Err()
 		}
@@ -75,7 +74,7 @@ func Sweep(ctx context.Context, dir string) ([]fault.Status, error) {
 
 // Halt ends every held fault on this host now: it asks each holder, waits, and ends the fault itself when the holder does
 // not. It returns what became of each. The error wraps fault.ErrNotReverted when one could not be taken back.
-func Halt(ctx context.Context, dir string) ([]fault.Status, error) {
+func Halt(ctx context.Context, kinds fault.Kinds, dir string) ([]fault.Status, error) {
 	type outcome struct {
 		st  fault.Status
 		ok  bool
@@ -83,7 +82,7 @@ func Halt(ctx context.Context, dir string) ([]fault.Status, error) {
 	}
 	// All are asked at once: one that hangs must not keep the others alive.
 	var pending []chan outcome
-	_, err := each(dir, func(k keeper, r *Record) (fault.Status, bool, error) {
+	_, err := each(kinds, dir, func(k keeper, r *Record) (fault.Status, bool, error) {
 		c := make(chan outcome, 1)
 		pending = append(pending, c)
 		go func() {
@@ -105,12 +104,12 @@ func Halt(ctx context.Context, dir string) ([]fault.Status, error) {
 }
 
 // Revert ends one fault now, as Halt does. A fault that has ended already is returned as it is.
-func Revert(ctx context.Context, dir, id string) (fault.Status, error) {
+func Revert(ctx context.Context, kinds fault.Kinds, dir, id string) (fault.Status, error) {
 	dir, there, err := readDir(dir)
 	if err != nil {
 		return fault.Status{}, err
 	}
-	k := newKeeper(dir)
+	k := newKeeper(kinds, dir)
 	if !there {
 		return fault.Status{}, fmt.Errorf("find fault %s: %w", id, fs.ErrNotExist)
 	}
@@ -126,12 +125,12 @@ func Revert(ctx context.Context, dir, id string) (fault.Status, error) {
 }
 
 // each calls f for every fault that is not settled and collects what became of them.
-func each(dir string, f func(keeper, *Record) (fault.Status, bool, error)) ([]fault.Status, error) {
+func each(kinds fault.Kinds, dir string, f func(keeper, *Record) (fault.Status, bool, error)) ([]fault.Status, error) {
 	dir, there, err := readDir(dir)
 	if err != nil || !there {
 		return nil, err
 	}
-	k := newKeeper(dir)
+	k := newKeeper(kinds, dir)
 	all, err := k.all()
 	errs := []error{err}
 	var out []fault.Status

@@ -10,11 +10,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/belay-dr/belay/fault/targets"
+
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/proc"
 )
 
-func TestMain(m *testing.M) { faulttest.Main(m) }
+func TestMain(m *testing.M) { faulttest.Main(m, targets.Host(), targets.Workers()) }
 
 func TestConformance(t *testing.T) {
 	rigs := map[string]func(testing.TB) faulttest.Rig{
@@ -69,6 +71,7 @@ func killRig(t testing.TB) faulttest.Rig {
 	file := filepath.Join(t.TempDir(), "app.pid")
 	cmd := victim(t, file)
 	return faulttest.Rig{
+		Kinds:   targets.Host(),
 		Spec:    faulttest.Spec(t, object{"process": object{"kill": object{"pid_file": file}}}),
 		Broken:  func() bool { return state(cmd.Process.Pid) == 0 },
 		Remove:  func() { os.Remove(file) },
@@ -86,6 +89,7 @@ func stopRig(t testing.TB) faulttest.Rig {
 	}
 	var next *exec.Cmd
 	return faulttest.Rig{
+		Kinds:  targets.Host(),
 		Spec:   faulttest.Spec(t, object{"process": object{"stop": object{"pid_file": file}}}),
 		Broken: func() bool { return state(cmd.Process.Pid) == proc.Stopped },
 		Remove: end,
@@ -138,7 +142,8 @@ func fileRig(t testing.TB, kind string, tree bool) faulttest.Rig {
 	write(t, inside, "original")
 	before := snapshot(t, top)
 	return faulttest.Rig{
-		Spec: faulttest.Spec(t, object{"file": object{kind: place}}),
+		Kinds: targets.Host(),
+		Spec:  faulttest.Spec(t, object{"file": object{kind: place}}),
 		// Anything that differs from before is the effect, so a revert that forgets a mode or a stash is seen.
 		Broken: func() bool { return snapshot(t, top) != before },
 		Remove: func() { os.RemoveAll(top) },
@@ -158,6 +163,7 @@ func databaseRig(t testing.TB) faulttest.Rig {
 	write(t, db+"-wal", "log")
 	before := snapshot(t, top)
 	return faulttest.Rig{
+		Kinds:  targets.Host(),
 		Spec:   faulttest.Spec(t, object{"file": object{"lost": []string{db, db + "-wal", db + "-shm"}}}),
 		Broken: func() bool { return snapshot(t, top) != before },
 		Remove: func() { os.RemoveAll(top) },
@@ -181,6 +187,7 @@ func corruptRig(t testing.TB) faulttest.Rig {
 	before := snapshot(t, top)
 	content := bytes.Repeat([]byte("recovered"), 100)
 	return faulttest.Rig{
+		Kinds:  targets.Host(),
 		Spec:   faulttest.Spec(t, object{"file": object{"corrupt": object{"path": db, "bytes": 100, "seed": 7}}}),
 		Broken: func() bool { return snapshot(t, top) != before },
 		Remove: func() { os.RemoveAll(top) },
@@ -194,6 +201,7 @@ func commandRig(t testing.TB) faulttest.Rig {
 	mark := filepath.Join(dir, "mark")
 	there := func() bool { _, err := os.Stat(mark); return err == nil }
 	return faulttest.Rig{
+		Kinds: targets.Host(),
 		Spec: faulttest.Spec(t, object{"command": object{
 			"inject": []string{"touch", mark}, "confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark}, "dir": "/",
 		}}),

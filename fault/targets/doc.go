@@ -1,6 +1,5 @@
-// Package targets are the things on this machine that can be broken: a process, a file or directory, and whatever a
-// command of the user's own breaks. Each is one file or folder and implements fault.Target. Nothing here may change
-// anything in Plan, hit anything that Plan did not name, or put back what somebody has changed since.
+// Package targets lists the faults that can be made on the host where the holder runs. Each is a folder of its own beside
+// this one. Those that need somebody else's API are in the package all below, so that belay-hold stays small.
 //
-// Start at Kinds and Decode; docs/writing-a-fault.md tells how to add one.
+// docs/writing-a-fault.md tells how to add one.
 package targets

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/targets"
 )
@@ -88,9 +89,9 @@ func TestRefusals(t *testing.T) {
 		{command("true", "true", "true"), `"true" sees the fault already`},
 		{command("true", "/no/such/revert", "false"), "find command:"},
 	} {
-		target, err := targets.Decode(faulttest.Spec(t, c.spec))
+		target, err := targets.Host().Decode(faulttest.Spec(t, c.spec))
 		if err == nil {
-			_, err = target.Plan(t.Context(), "f1")
+			_, err = target.Plan(t.Context(), fault.Ask{ID: "f1"})
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.spec, err, c.want)
@@ -101,11 +102,11 @@ func TestRefusals(t *testing.T) {
 // TestOthersProcesses holds as root and as anybody else.
 func TestOthersProcesses(t *testing.T) {
 	plan := func(v object) error {
-		target, err := targets.Decode(faulttest.Spec(t, object{"process": object{"kill": v}}))
+		target, err := targets.Host().Decode(faulttest.Spec(t, object{"process": object{"kill": v}}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = target.Plan(t.Context(), "f1")
+		_, err = target.Plan(t.Context(), fault.Ask{ID: "f1"})
 		return err
 	}
 	if os.Geteuid() != 0 {
@@ -139,8 +140,8 @@ func othersProcess(t *testing.T) int {
 	for line := range strings.Lines(string(out)) {
 		var pid, uid, parent int
 		if n, _ := fmt.Sscan(line, &pid, &uid, &parent); n == 3 && uid == 0 && pid > 1 && pid != os.Getppid() {
-			target, _ := targets.Decode(faulttest.Spec(t, object{"process": object{"kill": object{"pid": pid}}}))
-			if _, err := target.Plan(t.Context(), "f1"); err != nil && strings.Contains(err.Error(), "own holder") {
+			target, _ := targets.Host().Decode(faulttest.Spec(t, object{"process": object{"kill": object{"pid": pid}}}))
+			if _, err := target.Plan(t.Context(), fault.Ask{ID: "f1"}); err != nil && strings.Contains(err.Error(), "own holder") {
 				continue
 			}
 			return pid
@@ -158,11 +159,11 @@ func TestUnwritableDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
-	target, err := targets.Decode(faulttest.Spec(t, object{"file": object{"lost": filepath.Join(dir, "file")}}))
+	target, err := targets.Host().Decode(faulttest.Spec(t, object{"file": object{"lost": filepath.Join(dir, "file")}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = target.Plan(t.Context(), "f1")
+	_, err = target.Plan(t.Context(), fault.Ask{ID: "f1"})
 	if root := os.Geteuid() == 0; root != (err == nil) {
 		t.Errorf("as root %v: %v", root, err)
 	}

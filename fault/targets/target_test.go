@@ -20,11 +20,11 @@ import (
 // inject makes a fault in this process and returns its target and undo.
 func inject(t *testing.T, spec object) (fault.Target, json.RawMessage) {
 	t.Helper()
-	target, err := targets.Decode(faulttest.Spec(t, spec))
+	target, err := targets.Host().Decode(faulttest.Spec(t, spec))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(t.Context(), "f1")
+	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +119,11 @@ func TestReplacedBeforeInjection(t *testing.T) {
 		if kind == "corrupt" {
 			spec = object{"file": object{"corrupt": object{"path": path, "bytes": 1}}}
 		}
-		target, err := targets.Decode(faulttest.Spec(t, spec))
+		target, err := targets.Host().Decode(faulttest.Spec(t, spec))
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := target.Plan(t.Context(), "f1")
+		p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestReplacedBeforeInjection(t *testing.T) {
 // TestRecycledProcess never hits a process that has the ID of the planned one but another start or another boot.
 func TestRecycledProcess(t *testing.T) {
 	cmd := victim(t, filepath.Join(t.TempDir(), "app.pid"))
-	target, err := targets.Decode(faulttest.Spec(t, object{"process": object{"stop": object{"pid": cmd.Process.Pid}}}))
+	target, err := targets.Host().Decode(faulttest.Spec(t, object{"process": object{"stop": object{"pid": cmd.Process.Pid}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,14 +176,14 @@ func TestRecycledProcess(t *testing.T) {
 func TestInjectionOutlivesItsHolder(t *testing.T) {
 	dir := t.TempDir()
 	mark, begun := filepath.Join(dir, "mark"), filepath.Join(dir, "begun")
-	target, err := targets.Decode(faulttest.Spec(t, object{"command": object{
+	target, err := targets.Host().Decode(faulttest.Spec(t, object{"command": object{
 		"inject":  []string{"sh", "-c", `touch "$1"; sleep 0.4; touch "$2"`, "sh", begun, mark},
 		"confirm": []string{"test", "-e", mark}, "revert": []string{"rm", "-f", mark},
 	}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(t.Context(), "f1")
+	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,11 +221,11 @@ func TestStoppedByHand(t *testing.T) {
 	}
 	for state(cmd.Process.Pid) != proc.Stopped {
 	}
-	target, err := targets.Decode(faulttest.Spec(t, object{"process": object{"stop": object{"pid": cmd.Process.Pid}}}))
+	target, err := targets.Host().Decode(faulttest.Spec(t, object{"process": object{"stop": object{"pid": cmd.Process.Pid}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Plan(t.Context(), "f1"); err == nil || !strings.Contains(err.Error(), "is stopped or traced already") {
+	if _, err := target.Plan(t.Context(), fault.Ask{ID: "f1"}); err == nil || !strings.Contains(err.Error(), "is stopped or traced already") {
 		t.Errorf("plan: %v, want a refusal", err)
 	}
 }

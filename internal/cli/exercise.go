@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
@@ -74,7 +76,7 @@ func newExerciseID(now time.Time) string {
 
 // launcher is what holds faults for this program.
 func launcher(app *App) local.Launcher {
-	return local.Launcher{Launcher: hold.Launcher{Exe: append(append([]string{}, app.Exe...), "hold-internal")}}
+	return local.Launcher{Launcher: hold.Launcher{Kinds: all.Kinds(), Exe: append(append([]string{}, app.Exe...), "hold-internal")}}
 }
 
 // Cleared is an exercise that the guard has let through.

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/fault"
-	"github.com/belay-dr/belay/fault/targets"
 	"github.com/belay-dr/belay/internal/cli/term"
 )
 
@@ -69,11 +70,11 @@ func planFault(ctx context.Context, p exercise.Plan) (fault.Plan, error) {
 	if p.Fault == nil {
 		return fault.Plan{}, errors.New("the scenario names no fault")
 	}
-	t, err := targets.Decode(*p.Fault)
+	t, err := all.Kinds().Decode(*p.Fault)
 	if err != nil {
 		return fault.Plan{}, err
 	}
-	return t.Plan(ctx, "x-"+p.ID)
+	return t.Plan(ctx, fault.Ask{ID: "x-" + p.ID, Limit: p.Limit, Exercise: p.ID})
 }
 
 func showFaultPlan(out *term.Printer, p exercise.Plan, change fault.Plan, err error) {

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
-	"github.com/belay-dr/belay/fault/targets"
 	"github.com/belay-dr/belay/internal/cli/term"
 )
 
@@ -156,7 +157,7 @@ func folded(out *term.Printer) func(format string, args ...any) {
 // sweepFirst takes back what a crash left behind, and says so on standard error. Every command that touches faults
 // begins with it.
 func sweepFirst(ctx context.Context, app *App, dir string) error {
-	swept, err := hold.Sweep(ctx, dir)
+	swept, err := hold.Sweep(ctx, all.Kinds(), dir)
 	for _, st := range swept {
 		explainEnd(func(format string, args ...any) { app.Err().Line("belay: swept: "+format, args...) }, st)
 	}
@@ -182,7 +183,7 @@ func runFaultSweep(ctx context.Context, app *App, o faultOptions) error {
 	if err != nil {
 		return err
 	}
-	swept, err := hold.Sweep(ctx, dir)
+	swept, err := hold.Sweep(ctx, all.Kinds(), dir)
 	if o.JSON {
 		return errors.Join(app.JSON(faultsJSON(swept)), haltError(err))
 	}
@@ -215,7 +216,7 @@ func runFaultRevert(ctx context.Context, app *App, id string, o faultOptions) er
 	if err != nil {
 		return err
 	}
-	st, err := hold.Revert(ctx, dir, id)
+	st, err := hold.Revert(ctx, all.Kinds(), dir, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Hint(fmt.Errorf("no fault %q on this machine", id), "`belay fault list --all` shows the faults")
 	}
@@ -235,18 +236,18 @@ func newFaultCapabilities(app *App) *cobra.Command {
 		Use:     "capabilities",
 		Short:   "List the faults that can be made here",
 		Example: `  $ belay fault capabilities`,
-		RunE:    func(cmd *cobra.Command, args []string) error { return runFaultCapabilities(app, o) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return runFaultCapabilities(cmd.Context(), app, o) },
 	}
 	jsonFlag(cmd, &o.JSON)
 	return cmd
 }
 
-func runFaultCapabilities(app *App, o faultOptions) error {
+func runFaultCapabilities(ctx context.Context, app *App, o faultOptions) error {
 	if o.JSON {
-		return app.JSON(map[string]any{"capabilities": targets.Capabilities()})
+		return app.JSON(map[string]any{"capabilities": all.Capabilities(ctx)})
 	}
 	t := app.Out().Table("fault", "class", "effect")
-	for _, c := range targets.Capabilities() {
+	for _, c := range all.Capabilities(ctx) {
 		t.Row(c.Fault, string(c.Class), c.Effect)
 	}
 	t.Print()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/fault/hold"
@@ -56,7 +58,7 @@ func runFaultDiscard(ctx context.Context, app *App, id string, o faultDiscardOpt
 		}
 		return unsure(id)
 	}
-	st, err = hold.Discard(ctx, dir, id)
+	st, err = hold.Discard(ctx, all.Kinds(), dir, id)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && st.ID == "":
 		return noFault(id)

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
-	"github.com/belay-dr/belay/fault/targets"
 	"github.com/belay-dr/belay/playbook"
 )
 
@@ -62,11 +63,11 @@ func runFaultPlan(ctx context.Context, app *App, o faultPlanOptions) error {
 	if err != nil {
 		return err
 	}
-	target, err := targets.Decode(spec)
+	target, err := all.Kinds().Decode(spec)
 	if err != nil {
 		return Exit(Usage, err)
 	}
-	plan, err := target.Plan(ctx, "ID")
+	plan, err := target.Plan(ctx, fault.Ask{ID: "ID"})
 	if err != nil {
 		return Exit(Refused, fmt.Errorf("plan fault: %w", err))
 	}

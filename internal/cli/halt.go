@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/belay-dr/belay/fault/targets/all"
+
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/fault"
@@ -37,7 +39,7 @@ func runHalt(ctx context.Context, app *App, o haltOptions) error {
 	if err != nil {
 		return err
 	}
-	ended, err := hold.Halt(ctx, dir)
+	ended, err := hold.Halt(ctx, all.Kinds(), dir)
 	if o.JSON {
 		return errors.Join(app.JSON(faultsJSON(ended)), haltError(err))
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/spf13/cobra"
 
 	"github.com/belay-dr/belay/fault/hold"
@@ -14,7 +16,7 @@ func newHoldInternal(app *App) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if code := hold.Main(args, app.Stdin, app.Stdout, app.Stderr); code != 0 {
+			if code := hold.Main(all.Kinds(), targets.Workers(), args, app.Stdin, app.Stdout, app.Stderr); code != 0 {
 				return Exit(Code(code), nil) // it has said what is wrong
 			}
 			return nil

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/measure/canary"
 	"github.com/belay-dr/belay/measure/probe"
 	"github.com/belay-dr/belay/playbook"
@@ -14,6 +14,6 @@ func Kinds() playbook.Kinds {
 		"probe":  probe.Kinds(),
 		"check":  probe.Checks(),
 		"canary": canary.Kinds(),
-		"fault":  targets.Kinds(),
+		"fault":  all.Kinds().Configs(),
 	}
 }

@@ -10,14 +10,14 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/measure/canary"
 	"github.com/belay-dr/belay/measure/probe"
 	"github.com/belay-dr/belay/playbook"
 )
 
 func kinds() playbook.Kinds {
-	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": targets.Kinds()}
+	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": all.Kinds().Configs()}
 }
 
 const identifier = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -32,7 +32,7 @@ func newBuilder(t *testing.T) *builder {
 	t.Helper()
 	t.Chdir("../..")
 	var r jsonschema.Reflector
-	for _, dir := range []string{"playbook", "measure/probe", "measure/canary", "fault/targets"} {
+	for _, dir := range []string{"playbook", "measure/probe", "measure/canary", "fault/targets/all"} {
 		if err := r.AddGoComments("github.com/belay-dr/belay", "./"+dir, jsonschema.WithFullComment()); err != nil {
 			t.Fatal(err)
 		}

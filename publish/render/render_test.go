@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/belay-dr/belay/fault/targets"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/internal/calendar"
 	"github.com/belay-dr/belay/measure/canary"
 	"github.com/belay-dr/belay/measure/probe"
@@ -25,7 +25,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func kinds() playbook.Kinds {
-	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": targets.Kinds()}
+	return playbook.Kinds{"probe": probe.Kinds(), "check": probe.Checks(), "canary": canary.Kinds(), "fault": all.Kinds().Configs()}
 }
 
 func load(t testing.TB, dir string) *playbook.Playbook {

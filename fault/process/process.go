@@ -1,4 +1,4 @@
-package targets
+package process
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func (v *Victim) Short(values []string, list bool) error {
 // UnmarshalJSON accepts the same short form.
 func (v *Victim) UnmarshalJSON(b []byte) error {
 	type plain Victim
-	return shortJSON(b, v.Short, (*plain)(v))
+	return fault.ShortJSON(b, v.Short, (*plain)(v))
 }
 
 // CheckConfig says what is wrong.
@@ -74,7 +74,7 @@ func (v *Victim) check(key string) map[string]string {
 	return nil
 }
 
-func (p *Process) target() fault.Target {
+func (p *Process) Target() fault.Target {
 	if p.Kill != nil {
 		return kill{victims{*p.Kill}}
 	}
@@ -197,7 +197,7 @@ func (v victims) plan(class fault.Class, fidelity fault.Fidelity, verb string) (
 // kill is the fault that ends processes. It is one-shot.
 type kill struct{ victims }
 
-func (k kill) Plan(context.Context, string) (fault.Plan, error) {
+func (k kill) Plan(context.Context, fault.Ask) (fault.Plan, error) {
 	return k.plan(fault.OneShot, fault.Process, "kill")
 }
 
@@ -218,7 +218,7 @@ func (k kill) Residue(context.Context, json.RawMessage) ([]string, error) { retu
 // stop is the fault that freezes processes.
 type stop struct{ victims }
 
-func (s stop) Plan(context.Context, string) (fault.Plan, error) {
+func (s stop) Plan(context.Context, fault.Ask) (fault.Plan, error) {
 	return s.plan(fault.Restore, fault.Process, "stop")
 }
 

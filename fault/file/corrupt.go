@@ -1,4 +1,4 @@
-package targets
+package file
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ type corruptUndo struct {
 	Rest string  `json:"rest,omitempty"`
 }
 
-func (c corrupt) Plan(_ context.Context, id string) (fault.Plan, error) {
+func (c corrupt) Plan(_ context.Context, ask fault.Ask) (fault.Plan, error) {
 	real, st, err := settlePath(c.Path)
 	if err != nil {
 		return fault.Plan{}, err
@@ -64,7 +64,7 @@ func (c corrupt) Plan(_ context.Context, id string) (fault.Plan, error) {
 	if unix.Statfs(filepath.Dir(real), &full) == nil && uint64(st.Size()) > full.Bavail*uint64(full.Bsize) {
 		return fault.Plan{}, fmt.Errorf("no room beside %s for a copy of %d bytes", real, st.Size())
 	}
-	u := corruptUndo{Path: real, Stash: stashName(real, id), Was: inodeOf(st)}
+	u := corruptUndo{Path: real, Stash: stashName(real, ask.ID), Was: inodeOf(st)}
 	if _, err := os.Lstat(u.Stash); !errors.Is(err, fs.ErrNotExist) {
 		return fault.Plan{}, fmt.Errorf("%s is in the way", u.Stash)
 	}

@@ -1,4 +1,4 @@
-package targets
+package plugin
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func (c *Command) CheckConfig() map[string]string {
 	return wrong
 }
 
-func (c *Command) target() fault.Target { return command{cfg: *c} }
+func (c *Command) Target() fault.Target { return command{cfg: *c} }
 
 // command is the target.
 type command struct{ cfg Command }
@@ -74,7 +74,7 @@ type commandUndo struct {
 	Undoing *proc.Process `json:"undoing,omitempty"`
 }
 
-func (c command) Plan(ctx context.Context, _ string) (fault.Plan, error) {
+func (c command) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 	u := commandUndo{Dir: c.cfg.Dir}
 	var err error
 	if u.Dir == "" {

@@ -1,4 +1,4 @@
-package targets
+package file
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ func (p *Paths) Short(values []string, _ bool) error {
 // UnmarshalJSON accepts the same short forms.
 func (p *Paths) UnmarshalJSON(b []byte) error {
 	type plain Paths
-	return shortJSON(b, p.Short, (*plain)(p))
+	return fault.ShortJSON(b, p.Short, (*plain)(p))
 }
 
 // Corruption says which bytes of a file are flipped.
@@ -59,7 +59,7 @@ func (c *Corruption) Short(values []string, list bool) error {
 // UnmarshalJSON accepts the same short form.
 func (c *Corruption) UnmarshalJSON(b []byte) error {
 	type plain Corruption
-	return shortJSON(b, c.Short, (*plain)(c))
+	return fault.ShortJSON(b, c.Short, (*plain)(c))
 }
 
 const (
@@ -135,7 +135,7 @@ func (c *Corruption) check() map[string]string {
 	return nil
 }
 
-func (f *File) target() fault.Target {
+func (f *File) Target() fault.Target {
 	switch {
 	case f.Unavailable != nil:
 		return away{paths: f.Unavailable.Paths, verb: "make unavailable", fidelity: fault.Host}

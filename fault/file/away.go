@@ -1,4 +1,4 @@
-package targets
+package file
 
 import (
 	"context"
@@ -34,7 +34,7 @@ type move struct {
 	Was   inode  `json:"was"`
 }
 
-func (a away) Plan(_ context.Context, id string) (fault.Plan, error) {
+func (a away) Plan(_ context.Context, ask fault.Ask) (fault.Plan, error) {
 	var undo awayUndo
 	p := fault.Plan{Class: fault.Restore, Fidelity: a.fidelity}
 	for n, path := range a.paths {
@@ -45,7 +45,7 @@ func (a away) Plan(_ context.Context, id string) (fault.Plan, error) {
 		if err != nil {
 			return fault.Plan{}, err
 		}
-		m := move{Path: real, Stash: stashName(real, id), Was: inodeOf(st)}
+		m := move{Path: real, Stash: stashName(real, ask.ID), Was: inodeOf(st)}
 		if _, err := os.Lstat(m.Stash); !errors.Is(err, fs.ErrNotExist) {
 			return fault.Plan{}, fmt.Errorf("%s is in the way", m.Stash)
 		}

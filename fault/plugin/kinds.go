@@ -1,0 +1,20 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/belay-dr/belay/fault"
+)
+
+// Kinds are the faults of this package.
+func Kinds() fault.Kinds {
+	return fault.Kinds{"command": func() fault.Config { return new(Command) }}
+}
+
+// Capabilities says which of them can be made here.
+func Capabilities(context.Context) []fault.Capability {
+	return []fault.Capability{{
+		Fault: "command", Class: fault.Restore, Fidelity: fault.Process, Here: true,
+		Effect: "whatever commands of your own inject, confirm and take back",
+	}}
+}

@@ -1,0 +1,18 @@
+// Package all lists every fault that belay knows: those of the host, and those that are made through the API of somebody
+// else. belay-hold does not link it.
+package all
+
+import (
+	"context"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/targets"
+)
+
+// Kinds are all faults.
+func Kinds() fault.Kinds { return fault.Together(targets.Host()) }
+
+// Capabilities says which of them can be made from here. It looks, and changes nothing that outlives the call.
+func Capabilities(ctx context.Context) []fault.Capability {
+	return targets.HostCapabilities(ctx)
+}
