@@ -111,7 +111,7 @@ type Status struct {
 	Discarded []string `json:"discarded,omitempty"`
 	// Residue lists what the fault left behind. Empty is proof that there is none.
 	Residue []string `json:"residue,omitempty"`
-	// Cause says what ended it: released, end-of-file, signal, beat, limit, reaper, sweep, halt.
+	// Cause says what ended it: released, end-of-file, signal, beat, limit, reaper, sweep, halt, lost.
 	Cause string `json:"cause,omitempty"`
 	Error string `json:"error,omitempty"`
 }

@@ -221,6 +221,20 @@ func (g group) Residue(ctx context.Context, undo json.RawMessage) ([]string, err
 	return slices.Concat(left...), err
 }
 
+// Lost is closed when one of them is lost.
+func (g group) Lost() <-chan struct{} {
+	out := make(chan struct{})
+	var once sync.Once
+	for _, t := range g {
+		if w, ok := t.(Watched); ok {
+			if lost := w.Lost(); lost != nil {
+				go func() { <-lost; once.Do(func() { close(out) }) }()
+			}
+		}
+	}
+	return out
+}
+
 // Discard asks each member that can. Nobody else knows whose originals they are.
 func (g group) Discard(ctx context.Context, undo json.RawMessage, kept []string) ([]string, error) {
 	list, err := g.undos(undo)

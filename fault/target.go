@@ -46,6 +46,10 @@ type Ask struct {
 	Limit time.Duration
 	// Exercise is the exercise that the fault belongs to, if any.
 	Exercise string
+	// Permit, NoPlaybook and Production are those of the request, for who passes the fault on to another holder.
+	Permit     *Permit
+	NoPlaybook string
+	Production bool
 }
 
 // Worker is the whole work of a helper process that a fault needs beside its holder, for example to use up memory. It
@@ -88,4 +92,11 @@ type Target interface {
 // tell to be what Inject put aside, returns their paths, and is never called before the fault has ended.
 type Discarder interface {
 	Discard(ctx context.Context, undo json.RawMessage, kept []string) ([]string, error)
+}
+
+// Watched is a target that notices by itself when its fault is gone although nobody ended it: a helper process that died, a
+// connection that was cut, an experiment that completed. A holder then ends the fault, with the cause "lost".
+type Watched interface {
+	// Lost is asked for once, after Confirm, and is closed when the fault is gone. Nil never is.
+	Lost() <-chan struct{}
 }

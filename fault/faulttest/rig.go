@@ -33,6 +33,9 @@ type Rig struct {
 	OneShot bool
 	// KernelEnds says that the effect goes with the holder, although nobody reverts it.
 	KernelEnds bool
+	// Within is how soon after a death the record must say that the fault is over, where that takes more than a second: because
+	// somebody else's API or another host has to be asked.
+	Within time.Duration
 }
 
 // Spec makes a spec from JSON such as {"file": {"lost": "/x"}}.

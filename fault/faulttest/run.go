@@ -19,8 +19,11 @@ var points = [...]string{"recorded", "armed", "injecting", "injected", "confirme
 // decisive are the points that a quick run tries: before, in and after the injection, and in the revert.
 var decisive = [...]string{"armed", "injecting", "injected", "holding", "reverting"}
 
-// gone is how soon a fault is gone after a death. It is the product's promise.
+// gone is how soon a fault is gone after a death, and its record says so. It is the product's promise for what is on this host.
 const gone = time.Second
+
+// within is that time for this rig.
+func (r Rig) within() time.Duration { return max(gone, r.Within) }
 
 // Run tries one fault in every way. New makes a fresh rig.
 func Run(t *testing.T, rig func(t testing.TB) Rig) {
@@ -211,7 +214,7 @@ func limit(t *testing.T, r Rig) {
 	h, _ := hold1(t, r, req)
 	select {
 	case <-h.Done():
-	case <-time.After(req.Limit + gone):
+	case <-time.After(req.Limit + r.within()):
 		t.Fatal("it lives past its limit")
 	}
 	want(t, r, h.Status(), true)
@@ -227,7 +230,7 @@ func suspended(t *testing.T, r Rig) {
 	if err := os.WriteFile(x.slept, []byte("1h"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	st := x.settled(gone)
+	st := x.settled(r.within())
 	want(t, r, st, true)
 	if st.Cause != "limit" {
 		t.Errorf("cause is %q, want limit", st.Cause)
@@ -253,7 +256,7 @@ func frozenRunner(t *testing.T, r Rig) {
 	x := start(t, stateDir(t), req, "")
 	x.held()
 	x.signal("runner", syscall.SIGSTOP)
-	st := x.settled(3*req.Beat + gone)
+	st := x.settled(3*req.Beat + r.within())
 	want(t, r, st, true)
 	if st.Cause != "beat" {
 		t.Errorf("cause is %q, want beat", st.Cause)
@@ -266,7 +269,7 @@ func frozenHolder(t *testing.T, r Rig) {
 	x := start(t, stateDir(t), req, "")
 	x.held()
 	x.signal("holder", syscall.SIGSTOP)
-	st := x.settled(req.Limit + 2*gone)
+	st := x.settled(req.Limit + gone + r.within())
 	want(t, r, st, true)
 	if st.Cause != "limit" {
 		t.Errorf("cause is %q, want limit", st.Cause)
@@ -293,7 +296,7 @@ func reaperFirst(t *testing.T, r Rig) {
 	x.kill("reaper")
 	x.until("another reaper is armed", 5*time.Second, func() bool { p := x.pid("reaper"); return p != first && p != 0 })
 	x.kill("holder")
-	want(t, r, x.settled(gone), true)
+	want(t, r, x.settled(r.within()), true)
 }
 
 // kill stops the holder at a point, kills, and looks at what is left: after a second nothing, unless all three died; then
@@ -314,7 +317,7 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 		x.killAll()
 		switch broken := point == "injected" || point == "confirmed" || point == "holding" || point == "reverting"; {
 		case r.KernelEnds:
-			x.until("the kernel has taken it back", gone, func() bool { return !r.Broken() })
+			x.until("the kernel has taken it back", r.within(), func() bool { return !r.Broken() })
 		case broken && !r.Broken():
 			t.Error("all are dead, and the effect is gone all the same: this test tests nothing")
 		}
@@ -329,9 +332,9 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 	}
 	if point == "recorded" && who[0] == "holder" {
 		// There is no reaper yet, and nothing is injected: the runner that waits for the holder ends it.
-		x.until("the runner gives up", gone, func() bool { st, _, _ := hold.Find(dir, "f1"); return ended(st.State) })
+		x.until("the runner gives up", r.within(), func() bool { st, _, _ := hold.Find(dir, "f1"); return ended(st.State) })
 	}
-	st := x.settled(gone)
+	st := x.settled(r.within())
 	injected := point != "recorded" && point != "armed" && point != "injecting"
 	if point == "injecting" && r.OneShot && st.State == fault.Ended {
 		// The runner died in the very moment of the injection, which was faster than the end of its input. Nothing can take that
@@ -339,7 +342,7 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 		injected = true
 	}
 	want(t, r, st, injected)
-	if took := time.Since(began); len(who) == 1 && who[0] == "holder" && took > gone {
-		t.Errorf("it took %s, want at most %s", took, gone)
+	if took := time.Since(began); len(who) == 1 && who[0] == "holder" && took > r.within() {
+		t.Errorf("it took %s, want at most %s", took, r.within())
 	}
 }

@@ -31,6 +31,7 @@ const (
 	causeHalt     = "halt"
 	causeRevert   = "revert"
 	causeError    = "error"
+	causeLost     = "lost" // the target noticed by itself that its fault is gone
 )
 
 // keeper is what the holder, the reaper and a sweep have in common: with the lock of a fault in hand, it ends the fault.

@@ -195,7 +195,10 @@ func (h *holder) prepare() error {
 }
 
 func (h *holder) ask(id string) fault.Ask {
-	return fault.Ask{ID: id, Limit: h.req.Limit, Exercise: h.exercise()}
+	return fault.Ask{
+		ID: id, Limit: h.req.Limit, Exercise: h.exercise(),
+		Permit: h.req.Permit, NoPlaybook: h.req.NoPlaybook, Production: h.req.Production,
+	}
 }
 
 // exercise is the one that the fault belongs to.
@@ -245,7 +248,7 @@ func (h *holder) hold() (int, error) {
 	err := h.inject()
 	if err == nil {
 		h.at("holding")
-		<-h.over
+		h.wait()
 	}
 	cause := causeError
 	c := h.cause.Load()
@@ -265,6 +268,19 @@ func (h *holder) hold() (int, error) {
 		return exitNotReverted, unsettled(h.rec.Status)
 	}
 	return codeOf(err), err
+}
+
+// wait returns when the fault is to end, or is gone already.
+func (h *holder) wait() {
+	var lost <-chan struct{}
+	if w, ok := h.inHand.(fault.Watched); ok {
+		lost = w.Lost()
+	}
+	select {
+	case <-h.over:
+	case <-lost:
+		h.finish(causeLost)
+	}
 }
 
 // codeOf is exitFor with no error as success.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -62,8 +63,17 @@ func self() string {
 	return exe
 }
 
+// onceVar names the directory of a holder program that was put here for one fault. It is removed at once: the running
+// program does not need its file, and nobody may be left later to remove it.
+const onceVar = "BELAY_HOLD_ONCE"
+
 // Run is the process. It returns the exit code.
 func (p Process) Run(args []string) int {
+	if dir := os.Getenv(onceVar); dir != "" && runtime.GOOS == "linux" {
+		_ = os.Remove(filepath.Join(dir, "belay-hold"))
+		_ = os.Remove(dir)
+		_ = os.Unsetenv(onceVar)
+	}
 	if p.At == nil {
 		p.At = func(string) {}
 	}
@@ -83,6 +93,8 @@ func (p Process) Run(args []string) int {
 	case len(args) == 3 && args[0] == "reap":
 		k.store = store{args[1]}
 		code, err = p.reap(k, args[2])
+	case len(args) > 0 && answers(args):
+		return p.answer(args)
 	case len(args) == 2 && args[0] == "work":
 		return p.work(args[1])
 	case len(args) == 1 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help"):
@@ -111,4 +123,12 @@ or at its limit, whichever comes first. Status lines (JSON) appear on standard o
   netns          the network namespace, by name, in which they are made; only for faults of the network
   limit          mandatory; the fault ends then
   beat           how often a line must come; always use it over a network
+
+Other words, each of which writes one line of JSON:
+  belay-hold plan        what the request on standard input would change; nothing is changed
+  belay-hold list        the faults that are held here, and those that ended lately
+  belay-hold status ID   one of them
+  belay-hold revert ID   end one now
+  belay-hold sweep       take back what a crash left behind
+  belay-hold halt        end all now
 `

@@ -1,0 +1,88 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/belay-dr/belay/reach/ssh"
+)
+
+// places are the directories there that may take the holder program, best first, as a shell knows them.
+const places = `"${XDG_RUNTIME_DIR:-}" /run /dev/shm "${HOME:-}" /tmp /var/tmp`
+
+// put makes a directory there that only we can enter, in the first place that lets programs run, copies the program from
+// standard input into it, and compares the checksum. $1 is the directory's name, $2 the checksum. It leaves nothing when it fails.
+const put = `set -u
+name=$1 want=$2 dir=
+for place in ` + places + `; do
+  [ -n "$place" ] && [ -d "$place" ] || continue
+  (umask 077 && mkdir "$place/$name") 2>/dev/null || continue
+  printf '#!/bin/sh\nexit 0\n' >"$place/$name/try" 2>/dev/null && chmod 700 "$place/$name/try" &&
+    "$place/$name/try" 2>/dev/null && { rm -f "$place/$name/try"; dir=$place/$name; break; }
+  rm -rf "$place/$name"
+done
+[ -n "$dir" ] || { echo "no directory there lets a program run: tried ` + "`" + `echo ` + "$(printf '%s ' " + places + ")" + "`" + `" >&2; exit 71; }
+cat >"$dir/belay-hold" && chmod 700 "$dir/belay-hold" || { rm -rf "$dir"; exit 72; }
+sum=$( { sha256sum "$dir/belay-hold" 2>/dev/null || shasum -a 256 "$dir/belay-hold"; } | cut -d' ' -f1)
+[ "$sum" = "$want" ] || { rm -rf "$dir"; echo "checksum is $sum there and $want here" >&2; exit 73; }
+printf '%s\n' "$dir"`
+
+// leftovers lists the directories of one fault that are still there, and removes them when $2 says so.
+const leftovers = `for place in ` + places + `; do
+  [ -n "$place" ] && [ -d "$place/$1" ] || continue
+  [ "$2" = remove ] && rm -rf "$place/$1" && continue
+  printf '%s\n' "$place/$1"
+done`
+
+// script is a shell line that runs a script with arguments.
+func script(text string, args ...string) string {
+	return "/bin/sh -c " + ssh.Quote(append([]string{text, "belay"}, args...)...)
+}
+
+// site is a holder program that was put on a host.
+type site struct {
+	host ssh.Host
+	dir  string
+}
+
+// deploy puts the holder program there. The directory's name is the fault's, so that it can be found again.
+func deploy(ctx context.Context, host ssh.Host, name string) (site, error) {
+	uname, err := host.Run(ctx, "uname -sm", nil)
+	if err != nil {
+		return site{}, err
+	}
+	system, arch, err := platform(string(uname))
+	if err != nil {
+		return site{}, fmt.Errorf("on %s: %w", host, err)
+	}
+	p, err := find(system, arch)
+	if err != nil {
+		return site{}, err
+	}
+	out, err := host.Run(ctx, script(put, name, p.sum), bytes.NewReader(p.bytes))
+	if err != nil {
+		return site{}, fmt.Errorf("put holder program: %w", err)
+	}
+	dir := strings.TrimSpace(string(out))
+	if !strings.HasPrefix(dir, "/") || strings.ContainsAny(dir, "\n") {
+		return site{}, fmt.Errorf("put holder program: %s answered %q", host, dir)
+	}
+	return site{host, dir}, nil
+}
+
+// line is the shell line that runs the holder program there. It removes its own file as it starts.
+func (s site) line(args ...string) string {
+	return "BELAY_HOLD_ONCE=" + ssh.Quote(s.dir) + " exec " + ssh.Quote(append([]string{s.dir + "/belay-hold"}, args...)...)
+}
+
+// left lists what is left there of a fault's program; remove takes it away.
+func left(ctx context.Context, host ssh.Host, name string, remove bool) ([]string, error) {
+	verb := "list"
+	if remove {
+		verb = "remove"
+	}
+	out, err := host.Run(ctx, script(leftovers, name, verb), nil)
+	return strings.Fields(string(out)), err
+}
