@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -192,31 +193,32 @@ func talk(address, question string) (int, error) {
 	}
 }
 
-// TestFallBack is the way in which a proxy in the holder serves an application that also works without it: the name has two
-// addresses, and the dependency is at the second.
+// TestFallBack is the way in which a proxy in the holder serves an application that also works without it: the dependency
+// has two addresses, and is at the second.
 func TestFallBack(t *testing.T) {
 	upstream := dependency(t, 10)
 	_, number, _ := net.SplitHostPort(upstream)
-	if l, err := net.Listen("tcp", "[::1]:"+number); err != nil {
+	first := "[::1]:" + number
+	l, err := net.Listen("tcp", first)
+	if err != nil && os.Getenv("CI") != "true" {
 		t.Logf("NOT TESTED: this machine has no IPv6 loopback: %v", err)
 		return
-	} else {
-		l.Close()
+	} else if err != nil {
+		t.Fatal(err)
 	}
-	name := "localhost:" + number
-	addresses, err := net.DefaultResolver.LookupIPAddr(t.Context(), "localhost")
-	if err != nil || len(addresses) < 2 {
-		t.Logf("NOT TESTED: localhost has the addresses %v here, %v", addresses, err)
-		return
-	}
+	l.Close()
 	look := func(when string, least time.Duration) {
 		t.Helper()
-		if took, err := rtt(name); err != nil || took < least || least == 0 && took > 50*time.Millisecond {
+		took, err := rtt(first)
+		if isRefused(err) { // what every client with two addresses does
+			took, err = rtt(upstream)
+		}
+		if err != nil || took < least || least == 0 && took > 50*time.Millisecond {
 			t.Errorf("%s: %s, %v", when, took, err)
 		}
 	}
 	look("before", 0)
-	_, revert := held(t, object{"listen": "[::1]:" + number, "upstream": upstream, "delay": "80ms", "ping": hello})
+	_, revert := held(t, object{"listen": first, "upstream": upstream, "delay": "80ms", "ping": hello})
 	look("while it is held", 80*time.Millisecond)
 	revert()
 	look("afterwards", 0)

@@ -15,8 +15,12 @@ func Kinds() fault.Kinds {
 func Capabilities(context.Context) []fault.Capability {
 	var out []fault.Capability
 	for _, c := range []struct{ name, effect string }{
-		{"delay", "answers come later"}, {"reset", "connections are reset"}, {"rate", "little passes in a second"},
-		{"limit_bytes", "connections are closed after some bytes"}, {"slow_close", "the end of a connection is seen late"}, {"timeout", "nothing passes"},
+		{"delay", "answers come later"},
+		{"reset", "connections are reset"},
+		{"rate", "little passes in a second"},
+		{"limit_bytes", "connections are closed after some bytes"},
+		{"slow_close", "the end of a connection is seen late"},
+		{"timeout", "nothing passes"},
 	} {
 		out = append(out, fault.Capability{
 			Fault: "proxy." + c.name, Class: fault.SelfEnding, Fidelity: fault.Network, Here: true, KernelEnds: true,
