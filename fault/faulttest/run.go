@@ -25,6 +25,9 @@ const gone = time.Second
 // within is that time for this rig.
 func (r Rig) within() time.Duration { return max(gone, r.Within) }
 
+// limit is a short limit that leaves enough time to plan and inject.
+func (r Rig) limit(short time.Duration) time.Duration { return max(short, r.Within/4) }
+
 // Run tries one fault in every way. New makes a fresh rig.
 func Run(t *testing.T, rig func(t testing.TB) Rig) {
 	t.Run("plan changes nothing", func(t *testing.T) { planOnly(t, rig(t)) })
@@ -75,7 +78,7 @@ func planOnly(t *testing.T, r Rig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
+	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1", NoPlaybook: "conformance"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func revertTwice(t *testing.T, r Rig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := target.Plan(ctx, fault.Ask{ID: "f1"})
+	p, err := target.Plan(ctx, fault.Ask{ID: "f1", NoPlaybook: "conformance"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +213,7 @@ func removed(t *testing.T, r Rig) {
 
 func limit(t *testing.T, r Rig) {
 	req := request(r)
-	req.Limit = 700 * time.Millisecond
+	req.Limit = r.limit(700 * time.Millisecond)
 	h, _ := hold1(t, r, req)
 	select {
 	case <-h.Done():
@@ -265,7 +268,7 @@ func frozenRunner(t *testing.T, r Rig) {
 
 func frozenHolder(t *testing.T, r Rig) {
 	req := request(r)
-	req.Limit = time.Second
+	req.Limit = r.limit(time.Second)
 	x := start(t, stateDir(t), req, "")
 	x.held()
 	x.signal("holder", syscall.SIGSTOP)

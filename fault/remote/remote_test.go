@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -114,6 +115,7 @@ func TestSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _, _ = h.Release(context.Background()) })
 	if !stopped(pid) {
 		t.Fatal("it is held, and the process runs")
 	}
@@ -155,7 +157,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"dead process":      {spec(t, s.Where, gone.Process.Pid), "", "does not run"},
 		"unknown host":      {spec(t, "ssh://root@10.111.22.9", pid), "", "host cannot be reached by ssh"},
-		"unknown host key":  {spec(t, "ssh://root@10.111.22.2", pid), "", "host cannot be reached by ssh"},
+		"nobody listens":    {spec(t, "ssh://root@10.111.22.2", pid), "", "host cannot be reached by ssh"},
 		"no program for it": {spec(t, s.Where, pid), empty, "no holder program for linux/" + runtime.GOARCH},
 	} {
 		t.Run(name, func(t *testing.T) {
