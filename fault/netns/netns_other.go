@@ -3,7 +3,10 @@
 package netns
 
 import (
+	"context"
 	"errors"
+	"net"
+	"net/netip"
 
 	"github.com/belay-dr/belay/fault/proc"
 )
@@ -25,3 +28,12 @@ func (Ref) There() bool { return false }
 
 // Do runs f in the namespace.
 func (Ref) Do(func() error) error { return errNone }
+
+// Dial connects from the namespace.
+func (Ref) Dial(context.Context, string, string) (net.Conn, error) { return nil, errNone }
+
+// Lookup asks for the addresses of a name.
+func (Ref) Lookup(context.Context, string, string) ([]netip.Addr, error) { return nil, errNone }
+
+// Apart runs f in a network namespace that nobody else has.
+func Apart(func(Ref) error) error { return errNone }
