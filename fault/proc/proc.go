@@ -38,6 +38,8 @@ type Info struct {
 	State  byte
 	Parent int
 	UID    int
+	// Kernel says that it is a thread of the kernel itself.
+	Kernel bool
 }
 
 // Over says that the process has ended, whether or not its parent has asked for its exit status.

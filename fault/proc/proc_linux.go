@@ -22,9 +22,20 @@ var BootID = sync.OnceValue(func() string {
 	return strings.TrimSpace(string(b))
 })
 
+// kernelThread is PF_KTHREAD of linux/sched.h.
+const kernelThread = 0x00200000
+
 // Look reads what the kernel says about a process. ErrGone means that there is none.
 func Look(pid int) (Info, error) {
-	dir := "/proc/" + strconv.Itoa(pid)
+	return look(pid, "/proc/"+strconv.Itoa(pid))
+}
+
+// LookThread reads what the kernel says about one thread of a process. Start and state are the thread's own.
+func LookThread(pid, tid int) (Info, error) {
+	return look(pid, fmt.Sprintf("/proc/%d/task/%d", pid, tid))
+}
+
+func look(pid int, dir string) (Info, error) {
 	b, err := os.ReadFile(dir + "/stat")
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return Info{}, ErrGone
@@ -45,6 +56,8 @@ func Look(pid int) (Info, error) {
 	if i.Parent, err = strconv.Atoi(f[1]); err != nil {
 		return Info{}, fmt.Errorf("read process %d: %w", pid, err)
 	}
+	flags, _ := strconv.ParseUint(f[6], 10, 64)
+	i.Kernel = flags&kernelThread != 0
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil {
 		return Info{}, ErrGone

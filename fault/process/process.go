@@ -1,36 +1,43 @@
 package process
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"maps"
 
 	"github.com/belay-dr/belay/fault"
-	"github.com/belay-dr/belay/fault/proc"
 )
 
-// Process is the config of a fault in processes: exactly one of kill and stop.
+// Process is the config of a fault in processes: exactly one of kill, stop, pause and freeze.
 type Process struct {
-	// Kill ends the process at once, as a crash would.
+	// Kill ends the processes at once, as a crash would.
 	Kill *Victim `yaml:"kill,omitempty" json:"kill,omitempty"`
-	// Stop freezes the process; it goes on when the fault ends.
+	// Stop stops the processes with SIGSTOP; they go on when the fault ends.
 	Stop *Victim `yaml:"stop,omitempty" json:"stop,omitempty"`
+	// Pause stops every thread in such a way that the kernel lets them go on when the holder dies.
+	Pause *Victim `yaml:"pause,omitempty" json:"pause,omitempty"`
+	// OrStop lets pause take SIGSTOP where the holder may not trace the process.
+	OrStop bool `yaml:"or_stop,omitempty" json:"or_stop,omitempty"`
+	// Freeze freezes a whole cgroup, with all that will be in it.
+	Freeze *Victim `yaml:"freeze,omitempty" json:"freeze,omitempty"`
 }
 
-// Victim says which process: one of pid_file and pid.
+// Victim says which processes: exactly one of pid_file, pid, unit, name (with owner) and cgroup.
 type Victim struct {
 	// PIDFile holds process IDs, one a line.
 	PIDFile string `yaml:"pid_file,omitempty" json:"pid_file,omitempty"`
 	PID     int    `yaml:"pid,omitempty" json:"pid,omitempty"`
-	// Max is how many processes may be hit; 0 means 1. More in the file is a refusal, not a choice.
+	// Unit is a systemd unit, for example nginx.service: its main process, or all of it with whole.
+	Unit string `yaml:"unit,omitempty" json:"unit,omitempty"`
+	// Whole takes the whole control group of the unit.
+	Whole bool `yaml:"whole,omitempty" json:"whole,omitempty"`
+	// Name is the exact name of the process, of its executable or of its first argument, without directories.
+	Name string `yaml:"name,omitempty" json:"name,omitempty"`
+	// Owner is the name or number of the user whose processes of this name are meant.
+	Owner string `yaml:"owner,omitempty" json:"owner,omitempty"`
+	// Cgroup is a control group with all below it: its path in the hierarchy, or its directory.
+	Cgroup string `yaml:"cgroup,omitempty" json:"cgroup,omitempty"`
+	// Max is how many processes may be hit; 0 means 1. More of them is a refusal, not a choice.
 	Max int `yaml:"max,omitempty" json:"max,omitempty"`
 	// AnyUser lets root hit processes of other users.
 	AnyUser bool `yaml:"any_user,omitempty" json:"any_user,omitempty"`
@@ -53,247 +60,73 @@ func (v *Victim) UnmarshalJSON(b []byte) error {
 
 // CheckConfig says what is wrong.
 func (p *Process) CheckConfig() map[string]string {
-	switch {
-	case (p.Kill == nil) == (p.Stop == nil):
-		return map[string]string{"": "give exactly one of kill and stop"}
-	case p.Kill != nil:
-		return p.Kill.check("kill")
+	actions := map[string]*Victim{"kill": p.Kill, "stop": p.Stop, "pause": p.Pause, "freeze": p.Freeze}
+	maps.DeleteFunc(actions, func(_ string, v *Victim) bool { return v == nil })
+	if len(actions) != 1 {
+		return map[string]string{"": "give exactly one of kill, stop, pause and freeze"}
 	}
-	return p.Stop.check("stop")
+	if p.OrStop && p.Pause == nil {
+		return map[string]string{"or_stop": "is for pause only"}
+	}
+	for key, v := range actions {
+		wrong := map[string]string{}
+		for k, text := range v.Check() {
+			if k != "" {
+				k = "." + k
+			}
+			wrong[key+k] = text
+		}
+		if key == "freeze" && len(wrong) == 0 && !v.group() {
+			wrong[key] = "give cgroup, or unit with whole: true: only a whole control group can be frozen"
+		}
+		return wrong
+	}
+	return nil
 }
 
-func (v *Victim) check(key string) map[string]string {
+// Check says what is wrong with a selector, by key; the empty key is the selector itself.
+func (v *Victim) Check() map[string]string {
+	given := 0
+	for _, there := range []bool{v.PIDFile != "", v.PID != 0, v.Unit != "", v.Name != "", v.Cgroup != ""} {
+		if there {
+			given++
+		}
+	}
 	switch {
-	case (v.PIDFile == "") == (v.PID == 0):
-		return map[string]string{key: "give exactly one of pid_file and pid"}
+	case given != 1:
+		return map[string]string{"": "give exactly one of pid_file, pid, unit, name and cgroup"}
 	case v.PID < 0 || v.PID == 1:
-		return map[string]string{key + ".pid": "must be above 1"}
+		return map[string]string{"pid": "must be above 1"}
+	case v.Unit != "" && !unitName(v.Unit):
+		return map[string]string{"unit": fmt.Sprintf("%q is no name of a systemd unit: for example nginx.service", v.Unit)}
+	case v.Whole && v.Unit == "":
+		return map[string]string{"whole": "is for unit only"}
+	case (v.Name != "") != (v.Owner != ""):
+		return map[string]string{"owner": "goes with name: the user whose processes of this name are meant"}
+	case v.Name != "" && !plainName(v.Name):
+		return map[string]string{"name": "must be a name without directories, not a pattern"}
+	case v.Cgroup != "" && !absolute(v.Cgroup):
+		return map[string]string{"cgroup": "must be an absolute path without .."}
 	case v.Max < 0:
-		return map[string]string{key + ".max": "must not be negative"}
+		return map[string]string{"max": "must not be negative"}
 	}
 	return nil
 }
 
+// group says that a whole control group is meant.
+func (v *Victim) group() bool { return v.Cgroup != "" || v.Whole }
+
+// Target is the fault itself.
 func (p *Process) Target() fault.Target {
-	if p.Kill != nil {
-		return kill{victims{*p.Kill}}
-	}
-	return stop{victims{*p.Stop}}
-}
-
-// victims finds the processes of a config.
-type victims struct{ Victim }
-
-// processUndo is the undo of both faults.
-type processUndo struct {
-	Victims []proc.Process `json:"victims"`
-}
-
-// find returns the processes and refuses those that must not be hit.
-func (v victims) find() ([]proc.Info, error) {
-	pids := []int{v.PID}
-	if v.PIDFile != "" {
-		var err error
-		if pids, err = readPIDFile(v.PIDFile); err != nil {
-			return nil, err
-		}
-	}
-	if limit := max(1, v.Max); len(pids) > limit {
-		return nil, fmt.Errorf("%s names %d processes and max is %d", v.PIDFile, len(pids), limit)
-	}
-	own, err := proc.Ancestors(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
-	var out []proc.Info
-	for _, pid := range pids {
-		i, err := v.look(pid, own)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, i)
-	}
-	return out, nil
-}
-
-// look refuses one process that must not be hit.
-func (v victims) look(pid int, own []int) (proc.Info, error) {
-	if pid <= 1 {
-		return proc.Info{}, fmt.Errorf("process %d is never hit", pid)
-	}
-	i, err := proc.Look(pid)
 	switch {
-	case errors.Is(err, proc.ErrGone) || err == nil && i.Over():
-		return i, fmt.Errorf("process %d does not run", pid)
-	case err != nil:
-		return i, err
-	case slices.Contains(own, pid):
-		return i, fmt.Errorf("%s is this fault's own holder or one of those that started it", i)
-	case i.UID != os.Geteuid() && os.Geteuid() != 0:
-		return i, fmt.Errorf("%s belongs to user %d, not to us (%d)", i, i.UID, os.Geteuid())
-	case i.UID != os.Geteuid() && !v.AnyUser:
-		return i, fmt.Errorf("%s belongs to user %d: say any_user: true if root may hit it", i, i.UID)
+	case p.Kill != nil && p.Kill.group():
+		return &killGroup{*p.Kill}
+	case p.Kill != nil:
+		return kill{*p.Kill}
+	case p.Stop != nil:
+		return stop{*p.Stop}
+	case p.Pause != nil:
+		return &pause{Victim: *p.Pause, orStop: p.OrStop}
 	}
-	return i, nil
-}
-
-// maxPIDFile is larger than any pid file.
-const maxPIDFile = 64 << 10
-
-func readPIDFile(path string) ([]int, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read pid file: %w", err)
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxPIDFile {
-		return nil, fmt.Errorf("read pid file: %s is not a small file", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read pid file: %w", err)
-	}
-	var out []int
-	for _, word := range strings.Fields(string(b)) {
-		pid, err := strconv.Atoi(word)
-		if err != nil {
-			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID", path, word)
-		}
-		if !slices.Contains(out, pid) {
-			out = append(out, pid)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("read pid file: %s is empty", path)
-	}
-	return out, nil
-}
-
-// plan is the plan of a fault that does the same to each process.
-func (v victims) plan(class fault.Class, fidelity fault.Fidelity, verb string) (fault.Plan, error) {
-	found, err := v.find()
-	if err != nil {
-		return fault.Plan{}, err
-	}
-	p := fault.Plan{Class: class, Fidelity: fidelity}
-	var undo processUndo
-	var names []string
-	for _, i := range found {
-		if i.State == proc.Stopped || i.State == proc.Traced {
-			return fault.Plan{}, fmt.Errorf("%s is stopped or traced already", i)
-		}
-		undo.Victims = append(undo.Victims, i.Process)
-		names = append(names, i.String())
-		p.Changes = append(p.Changes, verb+" "+i.String())
-		p.Claims = append(p.Claims, fmt.Sprintf("process %d", i.PID))
-	}
-	p.Target = strings.Join(names, ", ")
-	if v.PIDFile != "" {
-		p.Target += " of " + filepath.Base(v.PIDFile)
-	}
-	p.Undo, err = json.Marshal(undo)
-	return p, err
-}
-
-// kill is the fault that ends processes. It is one-shot.
-type kill struct{ victims }
-
-func (k kill) Plan(context.Context, fault.Ask) (fault.Plan, error) {
-	return k.plan(fault.OneShot, fault.Process, "kill")
-}
-
-func (k kill) Inject(_ context.Context, undo json.RawMessage, _ fault.Save) error {
-	return signalAll(undo, unix.SIGKILL)
-}
-
-func (k kill) Confirm(_ context.Context, undo json.RawMessage) (string, error) {
-	return seen(undo, "gone", func(_ proc.Info, err error) bool { return errors.Is(err, proc.ErrGone) })
-}
-
-func (k kill) Revert(context.Context, json.RawMessage, fault.Save) (fault.Outcome, error) {
-	return fault.Outcome{}, nil
-}
-
-func (k kill) Residue(context.Context, json.RawMessage) ([]string, error) { return nil, nil }
-
-// stop is the fault that freezes processes.
-type stop struct{ victims }
-
-func (s stop) Plan(context.Context, fault.Ask) (fault.Plan, error) {
-	return s.plan(fault.Restore, fault.Process, "stop")
-}
-
-func (s stop) Inject(_ context.Context, undo json.RawMessage, _ fault.Save) error {
-	return signalAll(undo, unix.SIGSTOP)
-}
-
-func (s stop) Confirm(_ context.Context, undo json.RawMessage) (string, error) {
-	return seen(undo, "stopped", func(i proc.Info, err error) bool { return err == nil && i.State == proc.Stopped })
-}
-
-// Revert lets each process go on that is the one that was stopped. One that ended meanwhile, or whose ID is another's
-// now, was dealt with by somebody else.
-func (s stop) Revert(_ context.Context, undo json.RawMessage, _ fault.Save) (fault.Outcome, error) {
-	var u processUndo
-	if err := json.Unmarshal(undo, &u); err != nil {
-		return fault.Outcome{}, fmt.Errorf("read undo: %w", err)
-	}
-	var out fault.Outcome
-	var errs []error
-	for _, p := range u.Victims {
-		err := proc.Signal(p, unix.SIGCONT)
-		if errors.Is(err, proc.ErrGone) {
-			out.Superseded = append(out.Superseded, fmt.Sprintf("process %d has ended or was replaced since it was stopped", p.PID))
-			continue
-		}
-		errs = append(errs, err)
-	}
-	return out, errors.Join(errs...)
-}
-
-// Residue waits a moment, because a process goes on a little after its signal.
-func (s stop) Residue(ctx context.Context, undo json.RawMessage) ([]string, error) {
-	var u processUndo
-	if err := json.Unmarshal(undo, &u); err != nil {
-		return nil, fmt.Errorf("read undo: %w", err)
-	}
-	var left []string
-	for _, p := range u.Victims {
-		if !goesOn(ctx, p) {
-			left = append(left, fmt.Sprintf("process %d is still stopped", p.PID))
-		}
-	}
-	return left, nil
-}
-
-func signalAll(undo json.RawMessage, sig unix.Signal) error {
-	var u processUndo
-	if err := json.Unmarshal(undo, &u); err != nil {
-		return fmt.Errorf("read undo: %w", err)
-	}
-	for _, p := range u.Victims {
-		if err := proc.Signal(p, sig); err != nil {
-			return fmt.Errorf("process %d: %w", p.PID, err)
-		}
-	}
-	return nil
-}
-
-// seen looks at each process and says what it saw, or what it still waits for.
-func seen(undo json.RawMessage, what string, is func(proc.Info, error) bool) (string, error) {
-	var u processUndo
-	if err := json.Unmarshal(undo, &u); err != nil {
-		return "", fmt.Errorf("read undo: %w", err)
-	}
-	var out []string
-	for _, p := range u.Victims {
-		i, err := proc.Find(p)
-		if err != nil && !errors.Is(err, proc.ErrGone) {
-			return "", err
-		}
-		if !is(i, err) {
-			return "", fmt.Errorf("process %d is not %s", p.PID, what)
-		}
-		out = append(out, fmt.Sprintf("process %d is %s", p.PID, what))
-	}
-	return strings.Join(out, ", "), nil
+	return freeze{*p.Freeze}
 }
