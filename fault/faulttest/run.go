@@ -255,7 +255,7 @@ func halt(t *testing.T, r Rig) {
 
 func frozenRunner(t *testing.T, r Rig) {
 	req := request(r)
-	req.Beat = 200 * time.Millisecond
+	req.Beat = max(200*time.Millisecond, r.Within/20)
 	x := start(t, stateDir(t), req, "")
 	x.held()
 	x.signal("runner", syscall.SIGSTOP)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/belay-dr/belay/fault"
@@ -27,7 +28,9 @@ func answers(args []string) bool {
 type Answer struct {
 	Plan   *fault.Plan    `json:"plan,omitempty"`
 	Faults []fault.Status `json:"faults,omitempty"`
-	Error  string         `json:"error,omitempty"`
+	// Unknown says that there is no record of the fault that was asked for.
+	Unknown bool   `json:"unknown,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // answer does what was asked and writes one line. The exit code is that of a holder.
@@ -64,12 +67,13 @@ func (p Process) ask(args []string, a *Answer) error {
 	case "status":
 		st, found, ferr := Find(dir, args[1])
 		if err = ferr; err == nil && !found {
-			err = fmt.Errorf("no fault %q here", args[1])
+			a.Unknown, err = true, fmt.Errorf("no fault %q here", args[1])
 		}
 		a.Faults = []fault.Status{st}
 	case "revert":
 		var st fault.Status
 		st, err = Revert(ctx, p.Kinds, dir, args[1])
+		a.Unknown = errors.Is(err, fs.ErrNotExist)
 		a.Faults = []fault.Status{st}
 	}
 	return err

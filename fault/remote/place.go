@@ -12,10 +12,11 @@ import (
 // places are the directories there that may take the holder program, best first, as a shell knows them.
 const places = `"${XDG_RUNTIME_DIR:-}" /run /dev/shm "${HOME:-}" /tmp /var/tmp`
 
-// put makes a directory there that only we can enter, in the first place that lets programs run, copies the program from
+// put first removes what an earlier try of the same fault left in the way. It makes a directory there that only we can enter, in the first place that lets programs run, copies the program from
 // standard input into it, and compares the checksum. $1 is the directory's name, $2 the checksum. It leaves nothing when it fails.
 const put = `set -u
 name=$1 want=$2 dir=
+for place in ` + places + `; do [ -n "$place" ] && rm -rf "$place/$name"; done
 for place in ` + places + `; do
   [ -n "$place" ] && [ -d "$place" ] || continue
   (umask 077 && mkdir "$place/$name") 2>/dev/null || continue
@@ -48,20 +49,12 @@ type site struct {
 }
 
 // deploy puts the holder program there. The directory's name is the fault's, so that it can be found again.
-func deploy(ctx context.Context, host ssh.Host, name string) (site, error) {
-	uname, err := host.Run(ctx, "uname -sm", nil)
+func deploy(ctx context.Context, host ssh.Host, u undo) (site, error) {
+	p, err := find(u.System, u.Arch)
 	if err != nil {
 		return site{}, err
 	}
-	system, arch, err := platform(string(uname))
-	if err != nil {
-		return site{}, fmt.Errorf("on %s: %w", host, err)
-	}
-	p, err := find(system, arch)
-	if err != nil {
-		return site{}, err
-	}
-	out, err := host.Run(ctx, script(put, name, p.sum), bytes.NewReader(p.bytes))
+	out, err := host.Run(ctx, script(put, u.Dir, p.sum), bytes.NewReader(p.bytes))
 	if err != nil {
 		return site{}, fmt.Errorf("put holder program: %w", err)
 	}

@@ -90,7 +90,7 @@ func TestConformance(t *testing.T) {
 		pid := v.Process.Pid
 		t.Cleanup(func() { nothingLeft(t) })
 		return faulttest.Rig{
-			Kinds: kinds(), Spec: spec(t, s.Where, pid), Within: 20 * time.Second,
+			Kinds: kinds(), Spec: spec(t, s.Where, pid), Within: 40 * time.Second,
 			// All three on this host may be dead: the other one notices by itself.
 			KernelEnds: true,
 			Broken:     func() bool { return stopped(pid) },

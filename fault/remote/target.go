@@ -26,6 +26,9 @@ type undo struct {
 	// ID is the fault's on the other host, and Dir the name of the directory of its holder program.
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
+	// System and Arch are what the other host is, in Go's words.
+	System string `json:"system"`
+	Arch   string `json:"arch"`
 	// Request is the line that the other holder reads.
 	Request json.RawMessage `json:"request"`
 	// Ends says by when the fault ends there without us: three missed beats.
@@ -52,6 +55,13 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	var err error
 	if u.Request, err = json.Marshal(r); err != nil {
 		return fault.Plan{}, err
+	}
+	uname, err := t.host.Run(ctx, "uname -sm", nil)
+	if err != nil {
+		return fault.Plan{}, err
+	}
+	if u.System, u.Arch, err = platform(string(uname)); err != nil {
+		return fault.Plan{}, fmt.Errorf("on %s: %w", t.host, err)
 	}
 	a, err := t.answer(ctx, u, append(u.Request, '\n'), "plan")
 	if err != nil {
@@ -82,7 +92,7 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 // answer asks a fresh holder program there for one answer.
 func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...string) (hold.Answer, error) {
 	var a hold.Answer
-	s, err := t.deploy(ctx, u)
+	s, err := deploy(ctx, t.host, u)
 	if err != nil {
 		return a, err
 	}
@@ -100,21 +110,13 @@ func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...strin
 	return a, err
 }
 
-// deploy puts the program there. One that an earlier try left in the way goes first.
-func (t *target) deploy(ctx context.Context, u undo) (site, error) {
-	if _, err := left(ctx, t.host, u.Dir, true); err != nil {
-		return site{}, err
-	}
-	return deploy(ctx, t.host, u.Dir)
-}
-
 // Inject starts the holder there and returns once it holds.
 func (t *target) Inject(ctx context.Context, b json.RawMessage, _ fault.Save) error {
 	u, err := readUndo(b)
 	if err != nil {
 		return err
 	}
-	s, err := t.deploy(ctx, u)
+	s, err := deploy(ctx, t.host, u)
 	if err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (t *target) Confirm(ctx context.Context, b json.RawMessage) (string, error)
 	var st fault.Status
 	if t.line != nil {
 		st = t.line.status()
-	} else if st, err = t.ask(ctx, u, "status"); err != nil {
+	} else if st, err = t.ask(ctx, u); err != nil {
 		return "", err
 	}
 	if st.Confirmed == "" {
@@ -152,8 +154,8 @@ func (t *target) Lost() <-chan struct{} {
 }
 
 // ask returns the status of the fault there.
-func (t *target) ask(ctx context.Context, u undo, verb string) (fault.Status, error) {
-	a, err := t.answer(ctx, u, nil, verb, u.ID)
+func (t *target) ask(ctx context.Context, u undo) (fault.Status, error) {
+	a, err := t.answer(ctx, u, nil, "status", u.ID)
 	if len(a.Faults) == 1 {
 		return a.Faults[0], err
 	}
@@ -187,21 +189,20 @@ func (t *target) Revert(ctx context.Context, b json.RawMessage, _ fault.Save) (f
 
 // settle asks the other host to end the fault. That it knows none is an answer too.
 func (t *target) settle(ctx context.Context, u undo) (st fault.Status, known bool, err error) {
-	a, err := t.answer(ctx, u, nil, "list")
+	a, err := t.answer(ctx, u, nil, "revert", u.ID)
+	if a.Unknown {
+		return st, false, nil
+	}
 	if err != nil {
 		if errors.Is(err, ssh.ErrUnreachable) {
 			err = fmt.Errorf("%w (the fault ends there by itself %s after the last beat, but nobody has seen that)", err, u.Ends)
 		}
 		return st, false, err
 	}
-	for _, one := range a.Faults {
-		known = known || one.ID == u.ID
+	if len(a.Faults) != 1 {
+		return st, false, fmt.Errorf("on %s: belay-hold says nothing of %s", t.host, u.ID)
 	}
-	if !known {
-		return st, false, nil
-	}
-	st, err = t.ask(ctx, u, "revert")
-	return st, true, err
+	return a.Faults[0], true, nil
 }
 
 // at marks paths as those of another host.
