@@ -1,0 +1,7 @@
+//go:build !linux
+
+package nfqueue
+
+import "fmt"
+
+func errno(n int32) error { return fmt.Errorf("error %d", -n) }
