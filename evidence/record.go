@@ -33,6 +33,7 @@ const (
 	KindEvent     = "exercise.event"   // one event of an exercise's journal
 	KindExercise  = "exercise.closed"  // an exercise's result
 	KindNote      = "note"             // a remark on another record
+	KindApproval  = "approval"         // a person lets an exercise begin as planned: subject is the scenario
 	KindWaiver    = "waiver"           // a criterion waived for a while
 )
 

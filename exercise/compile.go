@@ -138,10 +138,16 @@ func (c *compiler) failure(sc *playbook.Scenario) error {
 	if err != nil {
 		return fmt.Errorf("fault: %w", err)
 	}
-	if check != nil {
-		c.plan.Fault = &fault.Spec{Kind: check.Kind, Config: check.Config}
+	if check == nil {
+		return nil
 	}
-	return nil
+	where, err := c.text(sc.Fault.Where)
+	if err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	spec, err := fault.Spec{Kind: check.Kind, Config: check.Config}.At(where)
+	c.plan.Fault = &spec
+	return err
 }
 
 func (c *compiler) digests(scenario string) error {

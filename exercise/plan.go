@@ -196,6 +196,12 @@ func (p Plan) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Intent is the digest of what would be done, whoever runs it and whenever: what an approval is bound to.
+func (p Plan) Intent() string {
+	p.ID, p.Runner, p.Planned = "", "", time.Time{}
+	return p.Digest()
+}
+
 // Primaries are the names of the probes that decide.
 func (p Plan) Primaries() []string {
 	var names []string

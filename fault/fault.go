@@ -69,6 +69,18 @@ func (s *Spec) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Remote is the kind of a fault on another host. A playbook does not name it: it gives a fault the key "where".
+const Remote = "remote"
+
+// At is the same fault on another host, for example ssh://ops@app-1. An empty place, and "local", is here.
+func (s Spec) At(where string) (Spec, error) {
+	if where == "" || where == "local" {
+		return s, nil
+	}
+	b, err := json.Marshal(map[string]any{"where": where, "fault": s})
+	return Spec{Kind: Remote, Config: b}, err
+}
+
 // State is where a held fault is.
 type State string
 

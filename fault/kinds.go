@@ -38,7 +38,9 @@ func Together(sets ...Kinds) Kinds {
 func (k Kinds) Configs() map[string]func() any {
 	out := map[string]func() any{}
 	for name, make := range k {
-		out[name] = func() any { return make() }
+		if name != Remote { // a playbook says where instead
+			out[name] = func() any { return make() }
+		}
 	}
 	return out
 }

@@ -75,6 +75,9 @@ func (c *checker) scenario(path, id string, s Scenario) {
 	if s.RTO == 0 && !c.bad[path+".rto"] {
 		c.wrong(path+".rto", "must be longer than zero", "")
 	}
+	if s.Fault != nil {
+		c.address(path+".fault.where", s.Fault.Where)
+	}
 	first := map[string]string{}
 	for _, p := range s.Procedures() {
 		for i, step := range p.Steps {

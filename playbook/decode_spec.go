@@ -3,6 +3,7 @@ package playbook
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
@@ -53,6 +54,9 @@ func (d *decoder) spec(n *yaml.Node, at place, v *Spec) bool {
 	if !ok {
 		return false
 	}
+	if entries, ok = d.where(entries, at, v); !ok {
+		return false
+	}
 	if len(entries) != 1 {
 		var given []string
 		for _, e := range entries {
@@ -79,6 +83,21 @@ func (d *decoder) spec(n *yaml.Node, at place, v *Spec) bool {
 		ok = false
 	}
 	return ok
+}
+
+// where takes the place of a fault out of its keys.
+func (d *decoder) where(entries []pair, at place, v *Spec) ([]pair, bool) {
+	if at.family != "fault" {
+		return entries, true
+	}
+	for n, e := range entries {
+		if e.key.Value == whereKey {
+			var ok bool
+			v.Where, ok = d.text(e.value, at.key(whereKey))
+			return slices.Delete(slices.Clone(entries), n, n+1), ok
+		}
+	}
+	return entries, true
 }
 
 // nearestPos is the place of a path, or of the nearest thing around it.

@@ -120,7 +120,11 @@ func (s Spec) Expand(lookup func(name string) (string, bool)) (Spec, error) {
 	if err != nil {
 		return Spec{}, fmt.Errorf("expand %s: %w", s.Kind, err)
 	}
-	return Spec{Kind: s.Kind, Config: copied.Interface()}, nil
+	where, err := Expand(s.Where, lookup)
+	if err != nil {
+		return Spec{}, fmt.Errorf("expand %s: %w", s.Kind, err)
+	}
+	return Spec{Kind: s.Kind, Config: copied.Interface(), Where: where}, nil
 }
 
 // expandValue copies a value deeply, with each string expanded.

@@ -14,11 +14,20 @@ type Spec struct {
 	Kind string
 	// Config is what Kinds made for this kind: a pointer to a struct, filled in and validated by Load.
 	Config any
+	// Where is the place of a fault: empty for here, or a URL such as ssh://host. In YAML it is a key beside the kind.
+	Where string
 }
 
-// MarshalJSON writes {"kind": config}.
+// whereKey is the one key that may stand beside the kind of a fault.
+const whereKey = "where"
+
+// MarshalJSON writes {"kind": config}, with the place beside it if there is one.
 func (s Spec) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{s.Kind: s.Config})
+	m := map[string]any{s.Kind: s.Config}
+	if s.Where != "" {
+		m[whereKey] = s.Where
+	}
+	return json.Marshal(m)
 }
 
 // Kinds are the kinds of fault, probe, canary and check that a playbook may use. The command line wires them, so that

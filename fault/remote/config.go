@@ -4,16 +4,13 @@
 package remote
 
 import (
-	"encoding/json"
+	"context"
 	"strings"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/reach/ssh"
 )
-
-// kind is the name of the one fault of this package. A playbook does not use it: it gives a fault the key `where`.
-const kind = "remote"
 
 // DefaultBeat is how often the other host hears from us. It ends the fault after three missed beats.
 const DefaultBeat = time.Second
@@ -33,16 +30,22 @@ type Fault struct {
 
 // Kinds is the fault of this package, around those that a holder on another host knows.
 func Kinds(there fault.Kinds) fault.Kinds {
-	return fault.Kinds{kind: func() fault.Config { return &Fault{kinds: there} }}
+	return fault.Kinds{fault.Remote: func() fault.Config { return &Fault{kinds: there} }}
 }
 
-// At is the spec of a fault on another host. Without a place it is the spec itself.
-func At(where string, spec fault.Spec) (fault.Spec, error) {
-	if where == "" || where == "local" {
-		return spec, nil
+// Capabilities says whether other hosts can be reached from here: what can be done there, only they can say.
+func Capabilities(context.Context) []fault.Capability {
+	c := fault.Capability{
+		Fault: "where: ssh://", Class: fault.Restore, Fidelity: fault.Host, Mechanism: "belay-hold over ssh", KernelEnds: false,
+		Effect: "any fault of a host, on another one without an agent; silence ends it there", Needs: []string{"ssh"},
 	}
-	b, err := json.Marshal(Fault{Where: where, Fault: spec})
-	return fault.Spec{Kind: kind, Config: b}, err
+	if c.Here, c.Why = ssh.Here(); !c.Here {
+		return []fault.Capability{c}
+	}
+	if _, err := find("linux", "amd64"); err != nil {
+		c.Here, c.Why = false, err.Error()
+	}
+	return []fault.Capability{c}
 }
 
 // CheckConfig says what is wrong, also with the fault inside.
@@ -52,7 +55,7 @@ func (f *Fault) CheckConfig() map[string]string {
 		return map[string]string{"where": "is missing: for example ssh://ops@app-1"}
 	case !strings.HasPrefix(f.Where, ssh.Scheme):
 		return map[string]string{"where": "must begin with " + ssh.Scheme}
-	case f.Fault.Kind == kind:
+	case f.Fault.Kind == fault.Remote:
 		return map[string]string{"fault": "is on another host already"}
 	}
 	if _, err := ssh.Parse(f.Where); err != nil {

@@ -27,7 +27,7 @@ import (
 // newExercise is `belay exercise`.
 func newExercise(app *App) *cobra.Command {
 	cmd := group("exercise", "Practise a scenario on the real system, and measure it",
-		newExerciseRun(app), newExerciseList(app), newExerciseShow(app), newExerciseResume(app), newExerciseAbort(app))
+		newExerciseRun(app), newExerciseApprove(app), newExerciseList(app), newExerciseShow(app), newExerciseResume(app), newExerciseAbort(app))
 	cmd.Long = `Practise a scenario: break what it covers, follow its procedure, and measure from outside how long it took and what was
 lost. The fault ends with the exercise, whatever happens. Every run is kept, whatever its verdict.`
 	return cmd
@@ -139,6 +139,9 @@ func (app *App) clearWith(ctx context.Context, report *doctor.Report, w *Workspa
 	if env.Approvals != nil {
 		c.Needed = env.Approvals.Count
 	}
+	if c.Approvals, err = approvals(ctx, w, pb, plan, c.Now); err != nil {
+		return Cleared{}, err
+	}
 	if c.Running, err = local.Running(w.Dir, environment); err != nil {
 		return Cleared{}, err
 	}
@@ -221,6 +224,8 @@ func refusedError(err error) error {
 				return Hint(Exit(Refused, err), "see `belay lint`")
 			case "target":
 				return Exit(Refused, err) // with its hint
+			case "approvals":
+				return Hint(Exit(Refused, err), "somebody other than the runner signs what --dry-run shows: `belay exercise approve`")
 			case "mode":
 				return Hint(Exit(Refused, err), "try --mode guided")
 			}

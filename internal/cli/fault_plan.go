@@ -141,6 +141,9 @@ func environmentValues(pb *playbook.Playbook, name string) (func(string) (string
 
 // faultSpec is a playbook's fault as the holder reads it.
 func faultSpec(s playbook.Spec) (spec fault.Spec, err error) {
-	b, err := json.Marshal(s)
-	return spec, errors.Join(err, json.Unmarshal(b, &spec))
+	b, err := json.Marshal(s.Config)
+	if err != nil {
+		return spec, err
+	}
+	return fault.Spec{Kind: s.Kind, Config: b}.At(s.Where)
 }

@@ -81,7 +81,7 @@ func specTexts(path string, spec *playbook.Spec, after bool) []text {
 		return nil
 	}
 	var out []text
-	for _, s := range leaves(value) {
+	for _, s := range append(leaves(value), spec.Where) {
 		out = append(out, text{path: path, text: s, after: after})
 	}
 	return out

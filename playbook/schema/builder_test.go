@@ -215,5 +215,10 @@ func (b *builder) family(family string) *jsonschema.Schema {
 	for _, kind := range sortedKeys(table) {
 		properties.Set(kind, b.value(reflect.TypeOf(table[kind]())))
 	}
-	return &jsonschema.Schema{Type: "object", Properties: properties, MinProperties: &one, MaxProperties: &one, AdditionalProperties: jsonschema.FalseSchema}
+	most := one
+	if family == "fault" {
+		most = 2
+		properties.Set("where", &jsonschema.Schema{Type: "string", Description: "the host where the fault is made, as ssh://user@host; without it, the one that runs the exercise"})
+	}
+	return &jsonschema.Schema{Type: "object", Properties: properties, MinProperties: &one, MaxProperties: &most, AdditionalProperties: jsonschema.FalseSchema}
 }

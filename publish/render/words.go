@@ -116,7 +116,11 @@ func (b *builder) specWords(s *playbook.Spec) string {
 	if err != nil {
 		return s.Kind
 	}
-	return sayOnce(b.text(Words(s.Kind, encoded)))
+	words := Words(s.Kind, encoded)
+	if s.Where != "" {
+		words += ", on " + s.Where
+	}
+	return sayOnce(b.text(words))
 }
 
 // Words says what a check or another spec is, whose configuration is JSON, in words for a person: "http://…, expecting

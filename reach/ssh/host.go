@@ -108,6 +108,14 @@ func program() []string {
 	return []string{"ssh"}
 }
 
+// Here says whether there is an ssh to reach hosts with, and if not, why.
+func Here() (ok bool, why string) {
+	if _, err := exec.LookPath(program()[0]); err != nil {
+		return false, err.Error()
+	}
+	return true, ""
+}
+
 // Run runs a shell line there and returns its standard output. The error wraps ErrUnreachable when ssh failed, and has what the
 // command said on standard error.
 func (h Host) Run(ctx context.Context, line string, stdin io.Reader) ([]byte, error) {
