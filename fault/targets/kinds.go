@@ -6,18 +6,19 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/file"
+	"github.com/belay-dr/belay/fault/network"
 	"github.com/belay-dr/belay/fault/plugin"
 	"github.com/belay-dr/belay/fault/process"
 )
 
 // Host are the faults that are made on the host where the holder runs. belay-hold knows these, and belay too.
 func Host() fault.Kinds {
-	return fault.Together(process.Kinds(), file.Kinds(), plugin.Kinds())
+	return fault.Together(process.Kinds(), file.Kinds(), network.Kinds(), plugin.Kinds())
 }
 
 // HostCapabilities says which of them can be made here. It looks, and changes nothing that outlives the call.
 func HostCapabilities(ctx context.Context) []fault.Capability {
-	return slices.Concat(process.Capabilities(ctx), file.Capabilities(ctx), plugin.Capabilities(ctx))
+	return slices.Concat(process.Capabilities(ctx), file.Capabilities(ctx), network.Capabilities(ctx), plugin.Capabilities(ctx))
 }
 
 // Workers are the helper processes that these faults may start.
