@@ -117,9 +117,6 @@ func (a *Actor) run(ctx context.Context, e exercise.Event, n exercise.Node) exer
 
 // command runs the step's program. Secrets reach it as environment variables, never as arguments.
 func (a *Actor) command(ctx context.Context, command string, n exercise.Node) (string, error) {
-	if n.Where != "" && n.Where != "local" {
-		return "", fmt.Errorf("run at %s: only this machine can be reached yet", n.Where)
-	}
 	var env []string
 	for _, s := range n.Secrets {
 		value, err := a.secret(s)
@@ -129,6 +126,12 @@ func (a *Actor) command(ctx context.Context, command string, n exercise.Node) (s
 		env = append(env, variable(s.Name)+"="+value)
 	}
 	c := local.Command{Argv: n.Argv, Shell: n.Shell, Dir: a.Dir, Env: env, Limit: maxOutput}
+	if n.Where != "" && n.Where != "local" {
+		var err error
+		if c, err = elsewhere(n, env); err != nil {
+			return "", err
+		}
+	}
 	if a.Started != nil {
 		c.Started = func(group int) error { return a.Started(command, group) }
 	}

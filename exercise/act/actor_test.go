@@ -40,7 +40,6 @@ func TestDo(t *testing.T) {
 		{"exit code", run(exercise.Node{Kind: exercise.NodeRun, Shell: "echo bad; exit 3"}), exercise.CommandFailed, "exit code 3: bad", "bad\n"},
 		{"no such program", run(exercise.Node{Kind: exercise.NodeRun, Argv: []string{"no-such-program-here"}}), exercise.CommandFailed, "no-such-program-here", ""},
 		{"too slow", run(exercise.Node{Kind: exercise.NodeRun, Argv: []string{"sleep", "20"}, Timeout: 50 * time.Millisecond}), exercise.CommandFailed, "not over within 50ms", ""},
-		{"elsewhere", run(exercise.Node{Kind: exercise.NodeRun, Argv: []string{"true"}, Where: "ssh://host"}), exercise.CommandFailed, "only this machine", ""},
 		{"expectation holds", run(exercise.Node{Kind: exercise.NodeRun, Argv: []string{"true"}, Expect: there}), exercise.CommandDone, "", ""},
 		{"expectation never holds", run(exercise.Node{Kind: exercise.NodeRun, Argv: []string{"true"}, Expect: gone, Timeout: 200 * time.Millisecond}), exercise.CommandFailed, "was not seen to work", ""},
 		{"expectation holds later", run(exercise.Node{Kind: exercise.NodeRun, Shell: "(sleep 0.2; touch " + dir + "/later) >/dev/null 2>&1 &", Expect: fileCheck(dir + "/later")}), exercise.CommandDone, "", ""},

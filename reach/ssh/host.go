@@ -76,6 +76,16 @@ const unreachable = 255
 // Command is a shell line to be run there. The line is the caller's to quote; Quote does so. Nothing of the terminal is
 // shared, and a connection that is silent for fifteen seconds ends.
 func (h Host) Command(ctx context.Context, line string) *exec.Cmd {
+	argv := h.Argv(line)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	// An interrupt at the terminal is ours to handle, not ssh's.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+// Argv is the command line of Command.
+func (h Host) Argv(line string) []string {
 	argv := append(program(), "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 		"-o", "ClearAllForwardings=yes", "-o", "RequestTTY=no", "-o", "LogLevel=ERROR")
 	if h.User != "" {
@@ -84,12 +94,17 @@ func (h Host) Command(ctx context.Context, line string) *exec.Cmd {
 	if h.Port != "" {
 		argv = append(argv, "-p", h.Port)
 	}
-	argv = append(argv, "--", h.Name, h.as(line))
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	// An interrupt at the terminal is ours to handle, not ssh's.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.WaitDelay = time.Second
-	return cmd
+	return append(argv, "--", h.Name, h.as(line))
+}
+
+// WithEnvironment is a shell line that first reads variables, one to a line of its standard input, and then runs another line.
+// So their values are on no command line. A value must not hold a line break.
+func WithEnvironment(names []string, line string) string {
+	var b strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&b, "IFS= read -r %s && export %s || exit 74; ", name, name)
+	}
+	return b.String() + line
 }
 
 // as wraps the line so that a plain shell runs it, as root where that was asked for.
