@@ -37,6 +37,8 @@ type Command struct {
 	Timeout time.Duration
 	// Stream gets all output as it comes. It is called from one goroutine at a time.
 	Stream io.Writer
+	// Answer gets standard output, whole and by itself; Output is only standard error then.
+	Answer io.Writer
 	// Started is called with the process group before the command's first instruction; an error keeps it from running.
 	Started func(group int) error
 }
@@ -132,6 +134,9 @@ func start(c Command, argv []string, out io.Writer) (cmd *exec.Cmd, open func() 
 		}()
 	}
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, out, out
+	if c.Answer != nil {
+		cmd.Stdout = c.Answer
+	}
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = drain

@@ -7,15 +7,18 @@ import (
 	"slices"
 
 	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/plugin/endpoint"
 	"github.com/belay-dr/belay/fault/proxy"
 	"github.com/belay-dr/belay/fault/remote"
 	"github.com/belay-dr/belay/fault/targets"
 )
 
 // Kinds are all faults.
-func Kinds() fault.Kinds { return fault.Together(targets.Host(), remote.Kinds(targets.Host()), proxy.Kinds()) }
+func Kinds() fault.Kinds {
+	return fault.Together(targets.Host(), remote.Kinds(targets.Host()), proxy.Kinds(), endpoint.Kinds())
+}
 
 // Capabilities says which of them can be made from here. It looks, and changes nothing that outlives the call.
 func Capabilities(ctx context.Context) []fault.Capability {
-	return slices.Concat(targets.HostCapabilities(ctx), remote.Capabilities(ctx), proxy.Capabilities(ctx))
+	return slices.Concat(targets.HostCapabilities(ctx), remote.Capabilities(ctx), proxy.Capabilities(ctx), endpoint.Capabilities(ctx))
 }
