@@ -3,7 +3,7 @@ package plugin_test
 import (
 	"context"
 	"encoding/json"
-		"os"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
