@@ -1,6 +1,7 @@
 package kubetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,6 +62,9 @@ func object(text string) (*unstructured.Unstructured, error) {
 	return o, nil
 }
 
+// sharedNodes is the label of the nodes that all tests share.
+const sharedNodes = `"kubetest/shared": "true"`
+
 // furnish makes the nodes, two in the first zone and one in the second, and the viewer.
 func (c *Cluster) furnish(ctx context.Context) error {
 	viewer, err := object(`{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "kubetest-viewers"},
@@ -74,7 +78,7 @@ func (c *Cluster) furnish(ctx context.Context) error {
 		return err
 	}
 	for _, n := range []struct{ name, zone string }{{"a1", Zones()[0]}, {"a2", Zones()[0]}, {"b1", Zones()[1]}} {
-		if err := c.node(ctx, n.name, n.zone); err != nil {
+		if err := c.node(ctx, n.name, n.zone, sharedNodes); err != nil {
 			return err
 		}
 	}
@@ -82,11 +86,11 @@ func (c *Cluster) furnish(ctx context.Context) error {
 }
 
 // node makes a node and waits until it is ready.
-func (c *Cluster) node(ctx context.Context, name, zone string) error {
+func (c *Cluster) node(ctx context.Context, name, zone, labels string) error {
 	n, err := object(fmt.Sprintf(`{"apiVersion": "v1", "kind": "Node", "metadata": {"name": %q,
-		"labels": {%q: %q, "kubernetes.io/hostname": %q}, "annotations": {"kwok.x-k8s.io/node": "fake"}},
+		"labels": {%q: %q, "kubernetes.io/hostname": %q%s}, "annotations": {"kwok.x-k8s.io/node": "fake"}},
 		"spec": {}, "status": {"capacity": {"cpu": "64", "memory": "256Gi", "pods": "500"},
-		"allocatable": {"cpu": "64", "memory": "256Gi", "pods": "500"}}}`, name, ZoneLabel, zone, name))
+		"allocatable": {"cpu": "64", "memory": "256Gi", "pods": "500"}}}`, name, ZoneLabel, zone, name, and(labels)))
 	if err != nil {
 		return err
 	}
@@ -109,12 +113,12 @@ func (c *Cluster) node(ctx context.Context, name, zone string) error {
 	})
 }
 
-// Node makes one more node in a zone for a test of its own, with a taint that keeps the pods of all others away.
+// Node makes one more node in a zone for a test of its own. Only pods that ask for it by name come there.
 func (c *Cluster) Node(t testing.TB, name, zone string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startBound)
 	defer cancel()
-	if err := c.node(ctx, name, zone); err != nil {
+	if err := c.node(ctx, name, zone, ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Nodes().Delete(context.Background(), name, metav1.DeleteOptions{}) })
@@ -142,13 +146,14 @@ func (c *Cluster) Namespace(t testing.TB, name string) {
 }
 
 // Workload makes a Deployment, StatefulSet or DaemonSet whose pods have the label app=NAME, and waits until as many of them
-// are ready. More is JSON that is added to the pods' spec, such as `"nodeName": "a1"`.
+// are ready. More is JSON that is added to the pods' spec, such as `"nodeSelector": {...}`; without any they run on the
+// nodes that all tests share.
 func (c *Cluster) Workload(t testing.TB, kind, namespace, name string, replicas int, more string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startBound)
 	defer cancel()
 	spec := fmt.Sprintf(`"selector": {"matchLabels": {"app": %q}}, "template": {"metadata": {"labels": {"app": %q}}, "spec": {
-		"terminationGracePeriodSeconds": 0, "containers": [{"name": "one", "image": "none"}]%s}}`, name, name, and(more))
+		"terminationGracePeriodSeconds": 0, "containers": [{"name": "one", "image": "none"}], %s}}`, name, name, cmp.Or(more, `"nodeSelector": {`+sharedNodes+`}`))
 	switch kind {
 	case "Deployment":
 		spec += fmt.Sprintf(`, "replicas": %d`, replicas)
