@@ -45,6 +45,7 @@ func Compile(pb *playbook.Playbook, scenario, environment string, mode Mode, opt
 		"exercise": opts.ID, "lead": sc.Leads.Primary,
 	}
 	steps := []func() error{
+		c.identity,
 		func() error { return c.observation(sc) },
 		func() error { return c.failure(sc) },
 		func() error { return c.procedure(Recovery, sc.Recovery, "", []string{scenario}) },
@@ -70,6 +71,21 @@ type compiler struct {
 	values      map[string]string
 	captures    []string
 	plan        Plan
+}
+
+// identity fills in what the environment pins.
+func (c *compiler) identity() error {
+	for _, row := range c.env.Identity {
+		value, err := c.text(row.Value)
+		if err != nil {
+			return fmt.Errorf("identity.%s: %w", row.ID, err)
+		}
+		if c.plan.Identity == nil {
+			c.plan.Identity = map[string]string{}
+		}
+		c.plan.Identity[row.ID] = value
+	}
+	return nil
 }
 
 func (c *compiler) head(sc *playbook.Scenario, scenario string, mode Mode, opts CompileOptions) Plan {

@@ -26,7 +26,10 @@ type Clearance struct {
 	// Approvals are the people other than the runner who have signed this plan, and Needed how many must.
 	Approvals []string
 	Needed    int
-	Now       time.Time
+	// Identity says in what we are elsewhere than the plan says. Foreign lists what of production a plan would hit that is not for it.
+	Identity string
+	Foreign  []string
+	Now      time.Time
 }
 
 // Refusal is one reason why an exercise may not begin.
@@ -91,6 +94,15 @@ func Guard(c Clearance) (fault.Permit, []Refusal) {
 	}
 	if c.Freeze != "" {
 		refuse("freeze", "there is a freeze: %s", c.Freeze)
+	}
+	if c.Identity != "" {
+		refuse("identity", "%s", c.Identity)
+	}
+	if p.Production && len(p.Identity) == 0 {
+		refuse("identity", "the environment pins no identity, so nobody knows whose production this is")
+	}
+	for _, f := range c.Foreign {
+		refuse("production", "%s is not production, but %s", p.Environment, f)
 	}
 	c.approvals(refuse)
 	if len(out) > 0 {

@@ -1,6 +1,7 @@
 package exercise
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,6 +32,9 @@ type Plan struct {
 	Lead string `json:"lead,omitempty"`
 	// Planned is the wall clock when the plan was frozen; for display only.
 	Planned time.Time `json:"planned"`
+
+	// Identity is what must be seen live before the fault and before each step.
+	Identity map[string]string `json:"identity,omitempty"`
 
 	Covers []string `json:"covers"`
 	// Probes tell from outside whether it works. The primary ones decide; others are shown.
@@ -187,10 +191,16 @@ type Secret struct {
 }
 
 // Digest is the SHA-256 of the plan's JSON, in lower-case hexadecimal.
-func (p Plan) Digest() string {
+func (p Plan) Digest() string { return p.digest("") }
+
+// digest leaves out every place where a text stands, unless it is empty.
+func (p Plan) digest(without string) string {
 	b, err := json.Marshal(p)
 	if err != nil {
 		panic("exercise: a plan is always JSON: " + err.Error())
+	}
+	if without != "" {
+		b = bytes.ReplaceAll(b, []byte(without), nil)
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
@@ -198,8 +208,9 @@ func (p Plan) Digest() string {
 
 // Intent is the digest of what would be done, whoever runs it and whenever: what an approval is bound to.
 func (p Plan) Intent() string {
+	id := p.ID
 	p.ID, p.Runner, p.Planned = "", "", time.Time{}
-	return p.Digest()
+	return p.digest(id)
 }
 
 // Primaries are the names of the probes that decide.

@@ -114,6 +114,9 @@ func (p *Plan) merge(one Plan) {
 	if !strings.Contains(p.Mechanism, one.Mechanism) {
 		p.Mechanism = strings.TrimPrefix(p.Mechanism+", "+one.Mechanism, ", ")
 	}
+	if p.Production == "" {
+		p.Production = one.Production
+	}
 	p.KernelEnds = p.KernelEnds && one.KernelEnds
 	p.EndsThere = p.EndsThere && (one.EndsThere || !one.Elsewhere)
 	p.Elsewhere = p.Elsewhere || one.Elsewhere

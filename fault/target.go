@@ -33,6 +33,9 @@ type Plan struct {
 	// has a deadline there, so that it ends also when nobody is left to end it.
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	EndsThere bool `json:"ends_there,omitempty"`
+	// Production says by what the target is known to be production's: a label, a tag, a mark. Without a permit for production
+	// it is then refused. Empty means that nothing says so.
+	Production string `json:"production,omitempty"`
 	// Undo is all that Revert needs, also when Inject stopped half way. It is on disk before Inject is called.
 	Undo json.RawMessage `json:"undo,omitempty"`
 }

@@ -131,6 +131,10 @@ func (d *driver) do(c exercise.Command) {
 	d.workers.Go(func() {
 		defer cancel()
 		var e exercise.Event
+		if err := d.elsewhere(ctx, c, state.Plan); err != nil {
+			d.post(exercise.Event{Kind: exercise.CommandFailed, Command: c.ID, Text: err.Error()})
+			return
+		}
 		switch c.Kind {
 		case exercise.DoObserve:
 			e = d.observe(ctx, state)
@@ -148,6 +152,15 @@ func (d *driver) do(c exercise.Command) {
 		e.Command = c.ID
 		d.post(e)
 	})
+}
+
+// elsewhere says that what is to be broken or changed is not where the plan says. Looking on, ending a fault and measuring are
+// never kept from happening.
+func (d *driver) elsewhere(ctx context.Context, c exercise.Command, p exercise.Plan) error {
+	if d.Identity == nil || len(p.Identity) == 0 || c.Kind != exercise.DoInject && c.Kind != exercise.DoRun {
+		return nil
+	}
+	return d.Identity(ctx, p.Identity)
 }
 
 // later answers a command when its time is over.

@@ -23,6 +23,9 @@ type Options struct {
 	Clock  clock.Clock
 	// Faults holds the fault. Launcher is the real one.
 	Faults Faults
+	// Identity looks whether we still are where the plan says; nil never differs. It is asked before the fault and before each
+	// command of a step.
+	Identity func(ctx context.Context, pinned map[string]string) error
 	// Inputs are what people say. A closed channel means that nobody is there any more.
 	Inputs <-chan Input
 	// Observe is called with each change and at least a few times a second, from one goroutine. It must not block.

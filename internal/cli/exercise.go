@@ -148,10 +148,15 @@ func (app *App) clearWith(ctx context.Context, report *doctor.Report, w *Workspa
 	if c.Held, err = heldFaults(ctx, w); err != nil {
 		return Cleared{}, err
 	}
+	whereabouts(ctx, pb, &c)
 	permit, refusals := exercise.Guard(c)
 	if plan.Fault != nil { // what the holder would refuse is refused here, before anything is measured
-		if _, err := planFault(ctx, plan); err != nil {
+		change, err := planFault(ctx, plan)
+		if err != nil {
 			refusals = append(refusals, exercise.Refusal{Rule: "target", Why: "the fault cannot be made: " + err.Error()})
+		}
+		if change.Production != "" && !plan.Production {
+			refusals = append(refusals, exercise.Refusal{Rule: "production", Why: fmt.Sprintf("%s is not production, but %s is: %s", environment, change.Target, change.Production)})
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -224,6 +229,10 @@ func refusedError(err error) error {
 				return Hint(Exit(Refused, err), "see `belay lint`")
 			case "target":
 				return Exit(Refused, err) // with its hint
+			case "identity":
+				return Hint(Exit(Refused, err), "use the credentials and the host that `identity` of the environment pins in belay.yaml, or correct it there")
+			case "production":
+				return Hint(Exit(Refused, err), "correct the fault, or the values of the environment")
 			case "approvals":
 				return Hint(Exit(Refused, err), "somebody other than the runner signs what --dry-run shows: `belay exercise approve`")
 			case "mode":

@@ -8,6 +8,7 @@ import (
 
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
+	"github.com/belay-dr/belay/reach/identity"
 	"github.com/belay-dr/belay/fault/hold"
 )
 
@@ -109,7 +110,7 @@ func (app *App) pickUpIn(ctx context.Context, w *Workspace, o exerciseResumeOpti
 	if err != nil {
 		return local.Options{}, nil, journalError(err)
 	}
-	opts := local.Options{Plan: opening.Plan, Dir: w.Dir, Ledger: ledger, Clock: app.Clock, Faults: launcher(app)}
+	opts := local.Options{Plan: opening.Plan, Dir: w.Dir, Ledger: ledger, Clock: app.Clock, Faults: launcher(app), Identity: identity.Differs}
 	mode := opening.Plan.Mode
 	if o.Why != "" {
 		mode = exercise.Automatic // nobody is asked while an exercise is being ended

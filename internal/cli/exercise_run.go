@@ -12,6 +12,7 @@ import (
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/reach/identity"
 )
 
 type exerciseRunOptions struct {
@@ -92,7 +93,7 @@ func runExercise(ctx context.Context, app *App, o exerciseRunOptions) error {
 	if err != nil {
 		return err
 	}
-	opts := local.Options{Plan: c.Plan, Permit: c.Permit, Dir: w.Dir, Ledger: ledger, Clock: app.Clock, Faults: launcher(app)}
+	opts := local.Options{Plan: c.Plan, Permit: c.Permit, Dir: w.Dir, Ledger: ledger, Clock: app.Clock, Faults: launcher(app), Identity: identity.Differs}
 	finish, err := app.stage(&opts, o.exerciseOptions, exercise.Mode(o.Mode), o.Note)
 	if err != nil {
 		return err
