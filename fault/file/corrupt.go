@@ -135,8 +135,7 @@ func (u corruptUndo) open() (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	now := inodeOf(st)
-	if now.Ino != u.Was.Ino || now.Boot == u.Was.Boot && now.Dev != u.Was.Dev {
+	if !u.Was.same(inodeOf(st)) {
 		f.Close()
 		return nil, errReplaced
 	}

@@ -11,9 +11,10 @@ import (
 	"github.com/belay-dr/belay/fault"
 )
 
-// Both kinds of fault that put originals aside can delete them.
+// The kinds of fault that put originals aside can delete them.
 var (
 	_ fault.Discarder = away{}
+	_ fault.Discarder = since{}
 	_ fault.Discarder = corrupt{}
 )
 
@@ -25,26 +26,31 @@ func (a away) Discard(_ context.Context, undo json.RawMessage, kept []string) ([
 	}
 	var gone []string
 	for _, m := range u.Moved {
-		if !slices.Contains(kept, m.Stash) {
-			continue
-		}
-		same, there, err := m.Was.is(m.Stash)
+		one, err := m.discard(kept)
 		if err != nil {
 			return gone, err
 		}
-		if there && !same {
-			return gone, fmt.Errorf("%s is not what was put aside there", m.Stash)
-		}
-		// A directory is deleted without following a link in it.
-		if err := os.RemoveAll(m.Stash); err != nil {
-			return gone, err
-		}
-		if err := syncDir(filepath.Dir(m.Stash)); err != nil {
-			return gone, err
-		}
-		gone = append(gone, m.Stash)
+		gone = append(gone, one...)
 	}
 	return gone, nil
+}
+
+func (m move) discard(kept []string) ([]string, error) {
+	if !slices.Contains(kept, m.Stash) {
+		return nil, nil
+	}
+	same, there, err := m.Was.is(m.Stash)
+	if err != nil {
+		return nil, err
+	}
+	if there && !same {
+		return nil, fmt.Errorf("%s is not what was put aside there", m.Stash)
+	}
+	// A directory is deleted without following a link in it.
+	if err := os.RemoveAll(m.Stash); err != nil {
+		return nil, err
+	}
+	return []string{m.Stash}, syncDir(filepath.Dir(m.Stash))
 }
 
 // Discard deletes the copy, if a regular file is there.

@@ -38,8 +38,12 @@ func (i inode) is(path string) (same, there bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	now := inodeOf(st)
-	return now.Ino == i.Ino && (now.Dev == i.Dev || now.Boot != i.Boot), true, nil
+	return i.same(inodeOf(st)), true, nil
+}
+
+// same says that another look found the same file.
+func (i inode) same(now inode) bool {
+	return now.Ino == i.Ino && (now.Dev == i.Dev || now.Boot != i.Boot)
 }
 
 // settlePath returns the path with the links above it resolved, and refuses places that no fault may touch.

@@ -19,6 +19,14 @@ func moveNew(from, to string) error {
 	return nil
 }
 
+// exchange lets two paths change places in one step.
+func exchange(a, b string) error {
+	if err := unix.RenamexNp(a, b, unix.RENAME_SWAP); err != nil {
+		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	}
+	return nil
+}
+
 // mountPoints lists where file systems are mounted.
 func mountPoints() ([]string, error) {
 	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)

@@ -1,11 +1,8 @@
 package file
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,21 +19,20 @@ func moveNew(from, to string) error {
 	return nil
 }
 
+// exchange lets two paths change places in one step.
+func exchange(a, b string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE); err != nil {
+		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	}
+	return nil
+}
+
 // mountPoints lists where file systems are mounted, bind mounts of files among them.
 func mountPoints() ([]string, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil, fmt.Errorf("list mounts: %w", err)
-	}
-	defer f.Close()
+	all, err := mounts()
 	var out []string
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if words := strings.Fields(lines.Text()); len(words) > 4 {
-			out = append(out, unescape.Replace(words[4]))
-		}
+	for _, m := range all {
+		out = append(out, m.point)
 	}
-	return out, lines.Err()
+	return out, err
 }

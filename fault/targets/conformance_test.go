@@ -1,12 +1,10 @@
 package targets_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -20,13 +18,9 @@ func TestMain(m *testing.M) { faulttest.Main(m, targets.Host(), targets.Workers(
 
 func TestConformance(t *testing.T) {
 	rigs := map[string]func(testing.TB) faulttest.Rig{
-		"process.kill":        killRig,
-		"process.stop":        stopRig,
-		"file.unavailable":    func(t testing.TB) faulttest.Rig { return fileRig(t, "unavailable", false) },
-		"file.lost/database":  databaseRig,
-		"file.lost/directory": func(t testing.TB) faulttest.Rig { return fileRig(t, "lost", true) },
-		"file.corrupt":        corruptRig,
-		"command":             commandRig,
+		"process.kill": killRig,
+		"process.stop": stopRig,
+		"command":      commandRig,
 	}
 	for name, rig := range rigs {
 		t.Run(name, func(t *testing.T) {
@@ -95,104 +89,6 @@ func stopRig(t testing.TB) faulttest.Rig {
 		Remove: end,
 		Change: func() { end(); next = victim(t, file) },
 		Intact: func() bool { return state(next.Process.Pid) == 'S' || state(next.Process.Pid) == 'R' },
-	}
-}
-
-// snapshot is a file or tree as text: names, modes, times and contents.
-func snapshot(t testing.TB, dir string) string {
-	t.Helper()
-	var b strings.Builder
-	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		st, err := e.Info()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, "%s %s", p, st.Mode())
-		if !e.IsDir() {
-			data, err := os.ReadFile(p)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&b, " %s %x", st.ModTime(), data)
-		}
-		b.WriteByte('\n')
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func fileRig(t testing.TB, kind string, tree bool) faulttest.Rig {
-	top := filepath.Join(t.TempDir(), "top")
-	place := filepath.Join(top, "place")
-	inside := place
-	if tree {
-		inside = filepath.Join(place, "a", "b")
-		if err := os.MkdirAll(filepath.Dir(inside), 0o750); err != nil {
-			t.Fatal(err)
-		}
-	} else if err := os.Mkdir(top, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	write(t, inside, "original")
-	before := snapshot(t, top)
-	return faulttest.Rig{
-		Kinds: targets.Host(),
-		Spec:  faulttest.Spec(t, object{"file": object{kind: place}}),
-		// Anything that differs from before is the effect, so a revert that forgets a mode or a stash is seen.
-		Broken: func() bool { return snapshot(t, top) != before },
-		Remove: func() { os.RemoveAll(top) },
-		Change: func() { _ = os.MkdirAll(filepath.Dir(inside), 0o750); write(t, inside, "recovered") },
-		Intact: func() bool { b, _ := os.ReadFile(inside); return string(b) == "recovered" },
-	}
-}
-
-// databaseRig loses a database with its side files, of which one does not exist.
-func databaseRig(t testing.TB) faulttest.Rig {
-	top := filepath.Join(t.TempDir(), "top")
-	if err := os.Mkdir(top, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	db := filepath.Join(top, "app.db")
-	write(t, db, "pages")
-	write(t, db+"-wal", "log")
-	before := snapshot(t, top)
-	return faulttest.Rig{
-		Kinds:  targets.Host(),
-		Spec:   faulttest.Spec(t, object{"file": object{"lost": []string{db, db + "-wal", db + "-shm"}}}),
-		Broken: func() bool { return snapshot(t, top) != before },
-		Remove: func() { os.RemoveAll(top) },
-		// The restored database has no log. The old log beside it would ruin it.
-		Change: func() { write(t, db, "restored") },
-		Intact: func() bool {
-			b, _ := os.ReadFile(db)
-			_, err := os.Stat(db + "-wal")
-			return string(b) == "restored" && os.IsNotExist(err)
-		},
-	}
-}
-
-func corruptRig(t testing.TB) faulttest.Rig {
-	top := filepath.Join(t.TempDir(), "top")
-	if err := os.Mkdir(top, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	db := filepath.Join(top, "app.db")
-	write(t, db, strings.Repeat("0123456789abcdef", 40<<10))
-	before := snapshot(t, top)
-	content := bytes.Repeat([]byte("recovered"), 100)
-	return faulttest.Rig{
-		Kinds:  targets.Host(),
-		Spec:   faulttest.Spec(t, object{"file": object{"corrupt": object{"path": db, "bytes": 100, "seed": 7}}}),
-		Broken: func() bool { return snapshot(t, top) != before },
-		Remove: func() { os.RemoveAll(top) },
-		Change: func() { write(t, db, string(content)) }, // in place: the same inode
-		Intact: func() bool { b, _ := os.ReadFile(db); return bytes.Equal(b, content) },
 	}
 }
 

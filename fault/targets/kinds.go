@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/belay-dr/belay/fault"
@@ -10,17 +11,24 @@ import (
 	"github.com/belay-dr/belay/fault/network"
 	"github.com/belay-dr/belay/fault/plugin"
 	"github.com/belay-dr/belay/fault/process"
+	"github.com/belay-dr/belay/fault/resource"
 )
 
 // Host are the faults that are made on the host where the holder runs. belay-hold knows these, and belay too.
 func Host() fault.Kinds {
-	return fault.Together(process.Kinds(), clock.Kinds(), file.Kinds(), network.Kinds(), plugin.Kinds())
+	return fault.Together(process.Kinds(), clock.Kinds(), file.Kinds(), network.Kinds(), plugin.Kinds(), resource.Kinds())
 }
 
 // HostCapabilities says which of them can be made here. It looks, and changes nothing that outlives the call.
 func HostCapabilities(ctx context.Context) []fault.Capability {
-	return slices.Concat(process.Capabilities(ctx), clock.Capabilities(ctx), file.Capabilities(ctx), network.Capabilities(ctx), plugin.Capabilities(ctx))
+	return slices.Concat(process.Capabilities(ctx), clock.Capabilities(ctx), file.Capabilities(ctx), network.Capabilities(ctx), plugin.Capabilities(ctx), resource.Capabilities(ctx))
 }
 
 // Workers are the helper processes that these faults may start.
-func Workers() fault.Workers { return fault.Workers{} }
+func Workers() fault.Workers {
+	out := fault.Workers{}
+	for _, set := range []fault.Workers{resource.Workers()} {
+		maps.Copy(out, set)
+	}
+	return out
+}

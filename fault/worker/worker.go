@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -39,6 +40,16 @@ type Process struct {
 // the arguments of this process and two more. Before the worker begins, prepare gets its process ID, for example to put it into a
 // cgroup; it may be nil. After an error there is no worker.
 func Start(name string, config any, prepare func(pid int) error, bound time.Duration) (*Process, error) {
+	return start(tied(), name, config, prepare, bound)
+}
+
+// StartApart is Start for a worker that the kernel does not kill with its holder. It has to see the end of its input itself,
+// and may finish then what nobody else can.
+func StartApart(name string, config any, prepare func(pid int) error, bound time.Duration) (*Process, error) {
+	return start(&syscall.SysProcAttr{Setsid: true}, name, config, prepare, bound)
+}
+
+func start(attr *syscall.SysProcAttr, name string, config any, prepare func(pid int) error, bound time.Duration) (*Process, error) {
 	line, err := json.Marshal(config)
 	if err != nil {
 		return nil, fmt.Errorf("start worker %s: %w", name, err)
@@ -51,7 +62,7 @@ func Start(name string, config any, prepare func(pid int) error, bound time.Dura
 	p.cmd = exec.Command(exe, append(os.Args[1:len(os.Args):len(os.Args)], "work", name)...)
 	p.cmd.Args[0] = os.Args[0]
 	p.cmd.Dir = "/"
-	p.cmd.SysProcAttr = tied()
+	p.cmd.SysProcAttr = attr
 	p.cmd.Stderr = &p.stderr
 	p.cmd.WaitDelay = grace
 	if err := p.launch(); err != nil {
@@ -152,6 +163,9 @@ func (p *Process) Lines() <-chan string { return p.more }
 
 // Err is what the worker complained about. It is complete when the worker has ended.
 func (p *Process) Err() error { return p.stderr.err() }
+
+// Leave ends the worker's input and does not wait for its end.
+func (p *Process) Leave() { _ = p.stdin.Close() }
 
 // Stop ends the worker's input and waits for its end; one that does not end is killed. It may be called again.
 func (p *Process) Stop() {
