@@ -27,7 +27,7 @@ func HostCapabilities(ctx context.Context) []fault.Capability {
 // Workers are the helper processes that these faults may start.
 func Workers() fault.Workers {
 	out := fault.Workers{}
-	for _, set := range []fault.Workers{resource.Workers()} {
+	for _, set := range []fault.Workers{file.Workers(), resource.Workers()} {
 		maps.Copy(out, set)
 	}
 	return out
