@@ -141,7 +141,7 @@ func (g Group) All() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	below, err := g.below()
+	below, err := g.Below()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,8 @@ func (g Group) All() ([]int, error) {
 	return slices.Compact(out), nil
 }
 
-func (g Group) below() ([]Group, error) {
+// Below are the groups right below this one.
+func (g Group) Below() ([]Group, error) {
 	entries, err := os.ReadDir(g.Path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrGone

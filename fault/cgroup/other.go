@@ -52,3 +52,6 @@ func (Group) Make(string) (Group, error) { return Group{}, errNone }
 
 // Remove removes an empty group.
 func (Group) Remove() error { return errNone }
+
+// Below are the groups right below this one.
+func (Group) Below() ([]Group, error) { return nil, errNone }

@@ -67,7 +67,7 @@ func workers() fault.Workers {
 			for range runtime.NumCPU() {
 				go func() {
 					runtime.LockOSThread()
-					for {
+					for n := uint64(1); n > 0; n += 2 { // for ever
 					}
 				}()
 			}

@@ -1,0 +1,115 @@
+package resource
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/belay-dr/belay/fault/worker"
+)
+
+// burn is the config of the worker that uses processor time up.
+type burn struct {
+	CPUs int     `json:"cpus"`
+	Load float64 `json:"load"`
+	// For is how long it burns before it says how many processors it got; 0 means as long as its input is open.
+	For time.Duration `json:"for,omitempty"`
+}
+
+// cycle is how often a thread pauses. It is short beside any period that a scheduler or a person looks at.
+const cycle = 10 * time.Millisecond
+
+// burnWork is the whole worker.
+func burnWork(stdin io.Reader, stdout io.Writer) error {
+	var b burn
+	rest, err := worker.Read(stdin, &b)
+	if err != nil {
+		return err
+	}
+	runtime.GOMAXPROCS(b.CPUs + 2) // who waits for the end must never wait for those who burn
+	ended := worker.Ended(rest)
+	for range b.CPUs {
+		go burnThread(b.Load)
+	}
+	if err := worker.Ready(stdout); err != nil {
+		return err
+	}
+	if b.For > 0 {
+		began, before := time.Now(), processTime(0)
+		select {
+		case <-time.After(b.For):
+		case <-ended:
+			return nil
+		}
+		got := (processTime(0) - before).Seconds() / time.Since(began).Seconds()
+		line, err := json.Marshal(got)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(stdout, "%s\n", line); err != nil {
+			return err
+		}
+		return nil
+	}
+	<-ended
+	return nil
+}
+
+// burnThread uses that part of one processor for ever. It compares what it used with what it should have used since it
+// began, so that neither a late timer nor a busy machine makes it drift; what it missed by more than a cycle it does not catch up.
+func burnThread(load float64) {
+	runtime.LockOSThread()
+	due, next := threadTime(), time.Now()
+	for {
+		next = next.Add(cycle)
+		due += time.Duration(load * float64(cycle))
+		used := threadTime()
+		due = max(due, used-cycle)
+		due = min(due, used+cycle)
+		for used < due && (load == 1 || time.Now().Before(next)) {
+			spin()
+			used = threadTime()
+		}
+		if wait := time.Until(next); wait < -cycle || load == 1 {
+			next = time.Now()
+		} else if wait > 0 {
+			ts := unix.NsecToTimespec(int64(wait))
+			_ = unix.Nanosleep(&ts, nil)
+		}
+	}
+}
+
+// spin is a few microseconds of work.
+//
+//go:noinline
+func spin() uint64 {
+	n := uint64(1)
+	for range 2000 {
+		n = n*6364136223846793005 + 1442695040888963407
+	}
+	return n
+}
+
+// threadTime is the processor time of this thread.
+func threadTime() time.Duration { return clockNow(unix.CLOCK_THREAD_CPUTIME_ID) }
+
+// processTime is the processor time of a process; 0 is this one. It is 0 when the process is gone.
+func processTime(pid int) time.Duration {
+	if pid == 0 {
+		return clockNow(unix.CLOCK_PROCESS_CPUTIME_ID)
+	}
+	// The kernel's name for the clock of another process: its ID inverted, and "scheduled time of all threads".
+	return clockNow(int32(^pid<<3 | 2))
+}
+
+func clockNow(id int32) time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(id, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -1,0 +1,89 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/belay-dr/belay/fault/proc"
+)
+
+// find returns the processes and refuses those that must not be hit.
+func (v Victims) find() ([]proc.Info, error) {
+	pids := []int{v.PID}
+	if v.PIDFile != "" {
+		var err error
+		if pids, err = readPIDFile(v.PIDFile); err != nil {
+			return nil, err
+		}
+	}
+	if limit := max(1, v.Max); len(pids) > limit {
+		return nil, fmt.Errorf("%s names %d processes and max is %d", v.PIDFile, len(pids), limit)
+	}
+	own, err := proc.Ancestors(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	out := make([]proc.Info, len(pids))
+	for n, pid := range pids {
+		if out[n], err = v.look(pid, own); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// look refuses one process that must not be hit.
+func (v Victims) look(pid int, own []int) (proc.Info, error) {
+	if pid <= 1 {
+		return proc.Info{}, fmt.Errorf("process %d is never hit", pid)
+	}
+	i, err := proc.Look(pid)
+	switch {
+	case errors.Is(err, proc.ErrGone) || err == nil && i.Over():
+		return i, fmt.Errorf("process %d does not run", pid)
+	case err != nil:
+		return i, err
+	case slices.Contains(own, pid):
+		return i, fmt.Errorf("%s is this fault's own holder or one of those that started it", i)
+	case i.UID != os.Geteuid() && os.Geteuid() != 0:
+		return i, fmt.Errorf("%s belongs to user %d, not to us (%d)", i, i.UID, os.Geteuid())
+	case i.UID != os.Geteuid() && !v.AnyUser:
+		return i, fmt.Errorf("%s belongs to user %d: say any_user: true if root may hit it", i, i.UID)
+	}
+	return i, nil
+}
+
+// maxPIDFile is larger than any pid file.
+const maxPIDFile = 64 << 10
+
+func readPIDFile(path string) ([]int, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read pid file: %w", err)
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxPIDFile {
+		return nil, fmt.Errorf("read pid file: %s is not a small file", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read pid file: %w", err)
+	}
+	var out []int
+	for word := range strings.FieldsSeq(string(b)) {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID", path, short(word))
+		}
+		if !slices.Contains(out, pid) {
+			out = append(out, pid)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("read pid file: %s is empty", path)
+	}
+	return out, nil
+}
