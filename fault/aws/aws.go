@@ -18,7 +18,11 @@ type AWS struct {
 	// Endpoint is the address of the API where it is not that of AWS. AWS_ENDPOINT_URL says the same.
 	Endpoint string `yaml:"endpoint,omitempty" json:"endpoint,omitempty"`
 
-	EC2 *EC2 `yaml:"ec2,omitempty" json:"ec2,omitempty"`
+	EC2     *EC2     `yaml:"ec2,omitempty" json:"ec2,omitempty"`
+	RDS     *RDS     `yaml:"rds,omitempty" json:"rds,omitempty"`
+	FIS     *FIS     `yaml:"fis,omitempty" json:"fis,omitempty"`
+	S3      *S3      `yaml:"s3,omitempty" json:"s3,omitempty"`
+	Route53 *Route53 `yaml:"route53,omitempty" json:"route53,omitempty"`
 }
 
 // CheckConfig says what is wrong.
@@ -33,7 +37,7 @@ func (a *AWS) CheckConfig() map[string]string {
 	if len(parts) != 1 {
 		return map[string]string{"": "give exactly one of ec2, rds, fis, s3 and route53"}
 	}
-	if a.Region == "" && a.needsRegion() {
+	if a.Region == "" && a.Route53 == nil {
 		return map[string]string{"region": "is missing"}
 	}
 	return parts[0].check()
@@ -50,10 +54,20 @@ func (a *AWS) parts() []part {
 	if a.EC2 != nil {
 		out = append(out, a.EC2)
 	}
+	if a.RDS != nil {
+		out = append(out, a.RDS)
+	}
+	if a.FIS != nil {
+		out = append(out, a.FIS)
+	}
+	if a.S3 != nil {
+		out = append(out, a.S3)
+	}
+	if a.Route53 != nil {
+		out = append(out, a.Route53)
+	}
 	return out
 }
-
-func (a *AWS) needsRegion() bool { return true }
 
 // Target is the target of a config that has nothing wrong.
 func (a *AWS) Target() fault.Target {

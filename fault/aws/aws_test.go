@@ -55,5 +55,5 @@ func spec(t testing.TB, srv *awstest.Server, service string, config any) fault.S
 // counter gives every rig a target of its own.
 func counter() func() string {
 	n := 0
-	return func() string { n++; return fmt.Sprintf("%08x", n) }
+	return func() string { n++; return fmt.Sprintf("%08d", n) }
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/aws/smithy-go"
 )
@@ -48,13 +49,9 @@ func (a answered) Error() string {
 // is says that an error is an answer with one of these codes.
 func is(err error, codes ...string) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
+	if errors.As(err, &api) {
+		return slices.Contains(codes, api.ErrorCode())
 	}
-	for _, c := range codes {
-		if api.ErrorCode() == c {
-			return true
-		}
-	}
-	return false
+	var known answered
+	return errors.As(err, &known) && slices.Contains(codes, known.code)
 }

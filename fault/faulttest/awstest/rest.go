@@ -39,7 +39,7 @@ func covers(have, want url.Values) bool {
 }
 
 func matchPath(pattern, path string) (map[string]string, bool) {
-	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	want, have := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
 	if len(want) != len(have) {
 		return nil, false
 	}
