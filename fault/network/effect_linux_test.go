@@ -3,6 +3,7 @@ package network
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
+	"github.com/belay-dr/belay/fault/network/filter"
 	"github.com/belay-dr/belay/fault/network/nettest"
+	"github.com/belay-dr/belay/fault/network/nft"
 )
 
 const soon = 150 * time.Millisecond
@@ -379,5 +382,110 @@ func TestShaped(t *testing.T) {
 				t.Error("it does not answer afterwards")
 			}
 		})
+	}
+}
+
+// TestLoopback cuts a service of the namespace itself, with each way to answer.
+func TestLoopback(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, _ := nettest.Pair(t)
+	here.Echo(t, 7)
+	for _, how := range []string{"drop", "reject"} {
+		lasting, err := here.Dial("tcp", "127.0.0.1:7", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lasting.Close()
+		m := inject(t, "f1", object{"partition": object{"to": []string{"127.0.0.1:7"}, "how": how}, "netns": here.Name})
+		m.confirmed()
+		if here.Answers("tcp", "127.0.0.1:7", soon) || nettest.Echoes(lasting, soon) {
+			t.Errorf("%s: it still answers", how)
+		}
+		if !here.Answers("tcp", "10.77.0.1:7", time.Second) {
+			t.Errorf("%s: another address of the host is cut, too", how)
+		}
+		m.revert()
+		if !here.Answers("tcp", "127.0.0.1:7", time.Second) {
+			t.Errorf("%s: it does not answer afterwards", how)
+		}
+	}
+}
+
+// TestTranslated cuts a peer by the address that an application uses, although the packets go elsewhere.
+func TestTranslated(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, there := nettest.Pair(t)
+	there.Echo(t, 7)
+	here.Echo(t, 5353)
+	elsewhere := filter.Filter{To: []filter.Peer{{Nets: []netip.Prefix{prefix("10.77.0.2/32")}, Ports: []uint16{53}}}, Protocol: filter.Any, Direction: filter.Out}
+	table, err := nft.Open(here.Ref, nft.Table{Name: "somebody", Family: nft.Inet, Chains: []nft.Chain{
+		{Name: "out", NAT: true, Hook: nft.Output, Priority: nft.NATOut, Rules: nft.Rules("", nft.Match(nft.Inet, elsewhere, true), nft.Redirect(5353))},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Close()
+	for _, direction := range []string{"both", "out", "in"} {
+		if !here.Answers("tcp", "10.77.0.2:53", time.Second) {
+			t.Fatalf("%s: the translated service does not answer", direction)
+		}
+		m := inject(t, "f1", object{"partition": object{"to": []string{"10.77.0.2:53"}, "direction": direction}, "netns": here.Name})
+		m.confirmed()
+		if here.Answers("tcp", "10.77.0.2:53", soon) {
+			t.Errorf("%s: it still answers", direction)
+		}
+		if !here.Answers("tcp", "10.77.0.2:7", time.Second) {
+			t.Errorf("%s: another port is cut", direction)
+		}
+		m.revert()
+	}
+}
+
+// TestTooManyRules is refused before anything is made.
+func TestTooManyRules(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, _ := nettest.Pair(t)
+	var to []string
+	var ports []int
+	for i := range 64 {
+		to = append(to, fmt.Sprintf("10.77.0.%d", 100+i))
+		ports = append(ports, 1000+i)
+	}
+	_, err := planned(t, object{"partition": object{"to": to, "ports": ports}, "max": 64, "netns": here.Name})
+	if want := "it would take 16384 rules, and the most is 4096: name fewer peers or ports"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestManyRules are sent at once.
+func TestManyRules(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, _ := nettest.Pair(t)
+	var p filter.Peer
+	for port := range 64 {
+		p.Ports = append(p.Ports, uint16(1000+port))
+	}
+	for i := range 16 {
+		p.Nets = append(p.Nets, prefix(fmt.Sprintf("10.77.0.%d/32", 100+i)))
+	}
+	u := undo{Netns: here.Ref, Table: "belay-f1", Filter: filter.Filter{To: []filter.Peer{p}, Protocol: filter.Any, Direction: filter.Both}}
+	o := &ownedTable{}
+	if err := o.inject(&u, nil); err != nil {
+		t.Fatal(err)
+	}
+	counters, err := nft.Counters(here.Ref, nft.Inet, u.Table)
+	if err != nil || len(counters) != 4096 {
+		t.Errorf("%d rules are in force, %v", len(counters), err)
+	}
+	if _, err := o.revert(t.Context(), &u); err != nil {
+		t.Error(err)
 	}
 }

@@ -25,6 +25,9 @@ func planTable(u *undo, p *fault.Plan) error {
 	for _, c := range t.Chains {
 		n += len(c.Rules)
 	}
+	if n > nft.MaxRules {
+		return fmt.Errorf("it would take %d rules, and the most is %d: name fewer peers or ports", n, nft.MaxRules)
+	}
 	how := "drop"
 	if u.Reject {
 		how = "reject"

@@ -71,7 +71,7 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	u := undo{Netns: place.Netns, Filter: place.Filter, Table: "belay-" + ask.ID}
 	p := fault.Plan{
 		Target: fmt.Sprintf("%s in %s", place.Filter, place.Netns.Name), Class: fault.SelfEnding, Fidelity: fault.Network,
-		Claims: place.Claims, Radius: place.Radius, Needs: []string{"CAP_NET_ADMIN"},
+		Claims: place.Claims, Radius: place.Radius, Needs: []string{"CAP_NET_ADMIN", "CAP_NET_RAW"},
 	}
 	switch a := t.action.(type) {
 	case *Partition:

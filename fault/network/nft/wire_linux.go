@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRules is how many rules a table may have. Its messages must fit into one send.
-const maxRules = 4096
+// MaxRules is how many rules a table may have. Its messages must fit into one send.
+const MaxRules = 4096
 
 // The attributes of a table that golang.org/x/sys/unix does not name.
 const (
@@ -85,8 +85,8 @@ func (t Table) messages(flags uint32) ([]netlink.Message, error) {
 			rules++
 		}
 	}
-	if rules > maxRules {
-		return nil, fmt.Errorf("%d rules are too many; the most is %d: name fewer peers or ports", rules, maxRules)
+	if rules > MaxRules {
+		return nil, fmt.Errorf("%d rules are too many; the most is %d: name fewer peers or ports", rules, MaxRules)
 	}
 	batch[len(batch)-1].Header.Flags |= netlink.Acknowledge
 	return append(batch, edge(unix.NFNL_MSG_BATCH_END)), nil
