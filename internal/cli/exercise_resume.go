@@ -8,8 +8,8 @@ import (
 
 	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/exercise/local"
-	"github.com/belay-dr/belay/reach/identity"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/reach/identity"
 )
 
 type exerciseResumeOptions struct {

@@ -23,7 +23,7 @@ type faultOptions struct {
 
 func newFault(app *App) *cobra.Command {
 	return group("fault", "See, plan and take back faults",
-		newFaultPlan(app), newFaultList(app), newFaultRevert(app), newFaultSweep(app), newFaultDiscard(app), newFaultCapabilities(app))
+		newFaultPlan(app), newFaultHold(app), newFaultList(app), newFaultRevert(app), newFaultSweep(app), newFaultDiscard(app), newFaultCapabilities(app))
 }
 
 // FaultJSON is one fault as --json prints it.
@@ -35,6 +35,9 @@ type FaultJSON struct {
 	Since      time.Time      `json:"since"`
 	Limit      string         `json:"limit"`
 	Fidelity   fault.Fidelity `json:"fidelity"`
+	Mechanism  string         `json:"mechanism,omitempty"`
+	KernelEnds bool           `json:"kernel_ends,omitempty"`
+	Radius     []string       `json:"radius,omitempty"`
 	Exercise   string         `json:"exercise,omitempty"`
 	Confirmed  string         `json:"confirmed,omitempty"`
 	Cause      string         `json:"cause,omitempty"`
@@ -57,7 +60,7 @@ func faultsJSON(all []fault.Status) map[string][]FaultJSON {
 func faultJSON(s fault.Status) FaultJSON {
 	return FaultJSON{
 		ID: s.ID, Target: s.Target, Class: s.Class, State: s.State, Since: s.Since, Limit: s.Limit.String(),
-		Fidelity: s.Fidelity, Exercise: s.Exercise, Confirmed: s.Confirmed, Cause: s.Cause,
+		Fidelity: s.Fidelity, Mechanism: s.Mechanism, KernelEnds: s.KernelEnds, Radius: s.Radius, Exercise: s.Exercise, Confirmed: s.Confirmed, Cause: s.Cause,
 		Superseded: s.Superseded, Kept: s.Kept, Discarded: s.Discarded, Residue: s.Residue, Error: s.Error,
 	}
 }
@@ -234,7 +237,7 @@ func newFaultCapabilities(app *App) *cobra.Command {
 	var o faultOptions
 	cmd := &cobra.Command{
 		Use:     "capabilities",
-		Short:   "List the faults that can be made here",
+		Short:   "List all faults, whether they can be made here, and why not",
 		Example: `  $ belay fault capabilities`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return runFaultCapabilities(cmd.Context(), app, o) },
 	}
@@ -243,13 +246,42 @@ func newFaultCapabilities(app *App) *cobra.Command {
 }
 
 func runFaultCapabilities(ctx context.Context, app *App, o faultOptions) error {
+	list := all.Capabilities(ctx)
 	if o.JSON {
-		return app.JSON(map[string]any{"capabilities": all.Capabilities(ctx)})
+		return app.JSON(map[string]any{"capabilities": list})
 	}
-	t := app.Out().Table("fault", "class", "effect")
-	for _, c := range all.Capabilities(ctx) {
-		t.Row(c.Fault, string(c.Class), c.Effect)
+	out := app.Out()
+	t := out.Table("fault", "here", "mechanism", "ends by itself", "effect")
+	missing := 0
+	for _, c := range list {
+		here := out.Good("yes")
+		if !c.Here {
+			here = out.Warn("no")
+			missing++
+		}
+		t.Row(c.Fault, here, c.Mechanism, endsItself(c), c.Effect)
 	}
 	t.Print()
+	if missing == 0 {
+		return nil
+	}
+	out.Line("")
+	out.Line("Not here, and why:")
+	for _, c := range list {
+		if !c.Here {
+			out.Text(4, "  "+c.Fault+": "+c.Why)
+		}
+	}
 	return nil
+}
+
+// endsItself says what ends a fault whose holder dies.
+func endsItself(c fault.Capability) string {
+	switch {
+	case c.Class == fault.OneShot:
+		return "nothing to end"
+	case c.KernelEnds:
+		return "by the kernel"
+	}
+	return "by the reaper"
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belay-dr/belay/exercise"
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/internal/cli/term"
 	"github.com/belay-dr/belay/playbook"
 )
 
@@ -19,6 +23,7 @@ type faultPlanOptions struct {
 	Dir         string
 	Environment string
 	Spec        string
+	Where       string
 	Scenario    string
 	JSON        bool
 }
@@ -29,7 +34,7 @@ func newFaultPlan(app *App) *cobra.Command {
 		Use:   "plan [SCENARIO]",
 		Short: "Show exactly what a fault would change, and change nothing",
 		Long: `Show exactly what a fault would change, and change nothing. The fault is a scenario's, or the one given with --spec.
-A fault that would be refused is refused here, with the same words.`,
+A fault that would be refused is refused here, with the same words. With a scenario and --env the guard is asked, too.`,
 		Example: `  $ belay fault plan api-failure --env staging
   $ belay fault plan --spec '{"file": {"lost": "/srv/app/data.db"}}'`,
 		Args: cobra.MaximumNArgs(1),
@@ -47,6 +52,7 @@ A fault that would be refused is refused here, with the same words.`,
 	jsonFlag(cmd, &o.JSON)
 	cmd.Flags().StringVar(&o.Environment, "env", "", "`environment` whose values fill the scenario's placeholders")
 	cmd.Flags().StringVar(&o.Spec, "spec", "", "the fault as JSON, for example {\"process\": {\"kill\": {\"pid_file\": \"/run/app.pid\"}}}")
+	cmd.Flags().StringVar(&o.Where, "where", "", "the `host` of --spec, for example ssh://ops@app-1 (default: here)")
 	return cmd
 }
 
@@ -66,23 +72,106 @@ func runFaultPlan(ctx context.Context, app *App, o faultPlanOptions) error {
 	if err != nil {
 		return Exit(Usage, err)
 	}
-	plan, err := target.Plan(ctx, fault.Ask{ID: "ID"})
+	plan, err := target.Plan(ctx, fault.Ask{ID: "plan-" + strings.ToLower(rand.Text()[:8]), NoPlaybook: "plan"})
 	if err != nil {
 		return Exit(Refused, fmt.Errorf("plan fault: %w", err))
 	}
+	guard, asked := o.guard(ctx, app)
 	if o.JSON {
-		return app.JSON(map[string]any{
-			"target": plan.Target, "class": plan.Class, "fidelity": plan.Fidelity,
-			"changes": plan.Changes, "touches": plan.Touches,
-		})
+		plan.Undo = nil // it is for the holder
+		return app.JSON(planJSON{plan, guard, asked})
 	}
-	out := app.Out()
-	out.Line("%s (%s, %s)", plan.Target, plan.Class, plan.Fidelity)
-	for _, c := range plan.Changes {
-		out.Line("  would %s", c)
+	showPlan(app.Out(), plan)
+	if asked {
+		showGuard(app.Out(), guard)
 	}
-	out.Line("Nothing was changed.")
+	app.Out().Line("Nothing was changed.")
 	return nil
+}
+
+// planJSON is what --json prints. Guard is what the guard of an exercise would say now; Asked is false without a scenario and an environment.
+type planJSON struct {
+	fault.Plan
+	Guard []exercise.Refusal `json:"guard"`
+	Asked bool               `json:"guard_asked"`
+}
+
+// guard asks what the guard would say to an exercise of the scenario now.
+func (o faultPlanOptions) guard(ctx context.Context, app *App) (refusals []exercise.Refusal, asked bool) {
+	if o.Scenario == "" || o.Environment == "" {
+		return []exercise.Refusal{}, false
+	}
+	w, err := app.Workspace(o.Dir)
+	if err != nil {
+		return []exercise.Refusal{}, false
+	}
+	defer w.Close()
+	_, err = app.clear(ctx, w, o.Scenario, o.Environment, exercise.Guided, exercise.CompileOptions{Runner: runnerName(app), Now: app.Clock.Now()})
+	var refused *exercise.Refused
+	switch {
+	case errors.As(err, &refused):
+		return refused.Refusals, true
+	case err != nil:
+		return []exercise.Refusal{{Rule: "plan", Why: err.Error()}}, true
+	}
+	return []exercise.Refusal{}, true
+}
+
+// showPlan says what would happen, how it ends, and who feels it.
+func showPlan(out *term.Printer, p fault.Plan) {
+	out.Line("%s", out.Bold(p.Target))
+	for _, c := range p.Changes {
+		out.Text(2, "would "+c)
+	}
+	row := func(name, format string, args ...any) {
+		out.Text(14, fmt.Sprintf("  %-12s", name)+fmt.Sprintf(format, args...))
+	}
+	row("class", "%s (%s)", p.Class, endWords(p))
+	row("fidelity", "%s", p.Fidelity)
+	if p.Mechanism != "" {
+		row("mechanism", "%s", p.Mechanism)
+	}
+	if len(p.Needs) > 0 {
+		row("needs", "%s", strings.Join(p.Needs, ", "))
+	}
+	for _, r := range p.Radius {
+		row("feels it", "%s", r)
+	}
+	for _, t := range p.Touches {
+		row("changes", "%s", t)
+	}
+	for _, c := range p.Claims {
+		row("locks", "%s", c)
+	}
+	if p.Production != "" {
+		row("production", "%s", p.Production)
+	}
+}
+
+// endWords says how a fault ends when nobody is left to end it.
+func endWords(p fault.Plan) string {
+	switch {
+	case p.Class == fault.OneShot:
+		return "nothing takes it back; the procedure has to"
+	case p.KernelEnds:
+		return "the kernel takes it back when its holder dies"
+	case p.Elsewhere && p.EndsThere:
+		return "it lives in another system's API, with a deadline there"
+	case p.Elsewhere:
+		return "it lives in another system's API, without a deadline there"
+	}
+	return "the reaper takes it back when its holder dies, and a sweep after a crash of the host"
+}
+
+func showGuard(out *term.Printer, refusals []exercise.Refusal) {
+	if len(refusals) == 0 {
+		out.Line("The guard would let an exercise begin.")
+		return
+	}
+	out.Line("The guard would refuse an exercise now:")
+	for _, r := range refusals {
+		out.Text(2, r.Rule+": "+r.Why)
+	}
 }
 
 // planSpec is the fault to plan, with its placeholders filled in.
@@ -91,7 +180,7 @@ func planSpec(app *App, o faultPlanOptions) (spec fault.Spec, err error) {
 		if err := json.Unmarshal([]byte(o.Spec), &spec); err != nil {
 			return spec, Exit(Usage, fmt.Errorf("read --spec: %w", err))
 		}
-		return spec, nil
+		return spec.At(o.Where)
 	}
 	w, err := app.Workspace(o.Dir)
 	if err != nil {
