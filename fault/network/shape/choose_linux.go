@@ -46,7 +46,7 @@ func choose(_ context.Context, want Engine, id string, u *undo, p *fault.Plan) e
 func mechanismOf(e Engine) (mechanism, error) {
 	switch e {
 	case Netem:
-		return &netemLines{}, nil
+		return netemLines{}, nil
 	case Queue:
 		return &queue{}, nil
 	}

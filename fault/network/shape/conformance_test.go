@@ -4,9 +4,11 @@ package shape
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/network/filter"
 	"github.com/belay-dr/belay/fault/network/nettest"
@@ -41,7 +43,10 @@ func lineRig(engine Engine, direction filter.Direction) func(t testing.TB) fault
 							break
 						}
 						if bytes.Equal(b[:n], word) {
-							return false
+							if time.Since(began) < slow*3/4 {
+								return false
+							}
+							break
 						}
 					}
 				}
@@ -53,6 +58,18 @@ func lineRig(engine Engine, direction filter.Direction) func(t testing.TB) fault
 			},
 			KernelEnds: engine == Queue,
 		}
+	}
+}
+
+// decode reads a spec back.
+func decode(t testing.TB, s fault.Spec, into any) {
+	t.Helper()
+	b, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatal(err)
 	}
 }
 

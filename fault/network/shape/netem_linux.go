@@ -17,7 +17,10 @@ import (
 )
 
 // netemLines is the engine in the kernel. What it changes stays until somebody takes it back.
-type netemLines struct{}
+type netemLines struct {
+	// u32 takes the older filter also where there is flower. It is for tests.
+	u32 bool
+}
 
 const (
 	// bands of prio: the three that the kernel's own queue has, and netem's, which only our filters lead to.
@@ -62,10 +65,10 @@ func netem(link int, handle uint16, s Spec) netlink.Qdisc {
 func micro(d time.Duration) uint32 { return uint32(min(d.Microseconds(), math.MaxUint32)) }
 
 // inject puts the line in place before anything is led through it.
-func (netemLines) inject(_ context.Context, u *undo, save func() error) error {
+func (e netemLines) inject(_ context.Context, u *undo, save func() error) error {
 	return inside(u.Netns, func(h *netlink.Handle) error {
 		for i := range u.Lines {
-			if err := u.Lines[i].put(h, u); err != nil {
+			if err := u.Lines[i].put(h, u, e.u32); err != nil {
 				return fmt.Errorf("%s: %w", u.Lines[i].Name, err)
 			}
 		}
@@ -73,7 +76,7 @@ func (netemLines) inject(_ context.Context, u *undo, save func() error) error {
 	})
 }
 
-func (l *netemUndo) put(h *netlink.Handle, u *undo) error {
+func (l *netemUndo) put(h *netlink.Handle, u *undo, old bool) error {
 	link, err := l.link(h)
 	if err != nil {
 		return err
@@ -91,6 +94,9 @@ func (l *netemUndo) put(h *netlink.Handle, u *undo) error {
 	}
 	all := matches(u.Filter)
 	add := match.flower
+	if old {
+		add = match.u32
+	}
 	for i, m := range all {
 		err := h.FilterAdd(add(m, l.Index, l.Handle, netemBand))
 		if i == 0 && errors.Is(err, unix.ENOENT) { // no flower here

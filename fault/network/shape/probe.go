@@ -41,6 +41,9 @@ const (
 // errNoAnswer says that nothing came back in time.
 var errNoAnswer = errors.New("no answer")
 
+// errClosed says that nobody listens on the port.
+var errClosed = errors.New("the port is closed")
+
 // ask sends one packet and waits for one, in the namespace of the calling thread.
 func (p probe) ask(ctx context.Context, within time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -61,11 +64,14 @@ func (p probe) ask(ctx context.Context, within time.Duration) (time.Duration, er
 		err = ping(ctx, p.Addr.Addr())
 	}
 	took := time.Since(began)
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // it names the address, and so do we
+	}
 	switch {
 	case err == nil || errors.Is(err, syscall.ECONNREFUSED) && p.Refused:
 		return took, nil
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return took, fmt.Errorf("%s is closed", p)
+		return took, errClosed
 	case ctx.Err() != nil || timeout(err):
 		return took, errNoAnswer
 	}

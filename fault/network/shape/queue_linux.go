@@ -2,6 +2,7 @@ package shape
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,8 +22,10 @@ type queue struct {
 	tables []*nft.Owned
 }
 
-// tableName is a name that nft can read, and that no other fault has.
-func tableName(id string) string { return "belay_shape_" + strings.ReplaceAll(id, "-", "_") }
+// tableName is a name that nft can read, and that no other fault has, also when it has the same ID in another directory.
+func tableName(id string) string {
+	return "belay_shape_" + strings.ReplaceAll(id, "-", "_") + "_" + strings.ToLower(rand.Text()[:6])
+}
 
 // inject binds the queue first and sends packets there when it is being served.
 func (q *queue) inject(_ context.Context, u *undo, _ func() error) error {

@@ -54,7 +54,7 @@ func (s Spec) Check() map[string]string {
 	share("corrupt", s.Corrupt)
 	share("reorder", s.Reorder)
 	switch {
-	case wrong["jitter"] == "" && s.Jitter > s.Delay:
+	case wrong["delay"] == "" && wrong["jitter"] == "" && s.Jitter > s.Delay:
 		wrong["jitter"] = fmt.Sprintf("%s is more than the delay of %s: no packet can come before it was sent", s.Jitter, s.Delay)
 	case s.Reorder > 0 && s.ReorderBy == 0:
 		wrong["reorder_by"] = "say how much later a reordered packet comes, for example 5ms"
