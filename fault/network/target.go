@@ -9,7 +9,7 @@ import (
 
 // Target is what makes the fault.
 func (n *Network) Target() fault.Target {
-	_, a := n.action()
+	name, a := n.action()
 	switch a := a.(type) {
 	case *Delay:
 		return n.shaped(a, shape.Spec{Delay: time.Duration(a.Time), Jitter: time.Duration(a.Jitter)})
@@ -26,5 +26,5 @@ func (n *Network) Target() fault.Target {
 		}
 		return n.shaped(a, shape.Spec{Corrupt: a.Percent})
 	}
-	return n.cutting(a)
+	return n.cutting(name, a)
 }

@@ -50,12 +50,15 @@ type cutter interface {
 // target cuts peers off.
 type target struct {
 	config *Network
+	name   string
 	action action
 	// hand is what injected, in the process that did.
 	hand cutter
 }
 
-func (n *Network) cutting(a action) fault.Target { return &target{config: n, action: a} }
+func (n *Network) cutting(name string, a action) fault.Target {
+	return &target{config: n, name: name, action: a}
+}
 
 // shaped is the target of an action that another package carries out.
 func (n *Network) shaped(a action, s shape.Spec) fault.Target {
@@ -70,8 +73,8 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	}
 	u := undo{Netns: place.Netns, Filter: place.Filter, Table: "belay-" + ask.ID}
 	p := fault.Plan{
-		Target: fmt.Sprintf("%s in %s", place.Filter, place.Netns.Name), Class: fault.SelfEnding, Fidelity: fault.Network,
-		Claims: place.Claims, Radius: place.Radius, Needs: []string{"CAP_NET_ADMIN", "CAP_NET_RAW"},
+		Target: fmt.Sprintf("%s of %s in %s", t.name, place.Filter, place.Netns.Name), Class: fault.SelfEnding, Fidelity: fault.Network,
+		Claims: place.Claims, Radius: append(place.Radius, "every process in "+place.Netns.Name+" that talks to them"), Needs: []string{"CAP_NET_ADMIN", "CAP_NET_RAW"},
 	}
 	switch a := t.action.(type) {
 	case *Partition:

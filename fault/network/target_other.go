@@ -21,7 +21,7 @@ func capable(_ context.Context, all []fault.Capability) {
 	}
 }
 
-func (n *Network) cutting(action) fault.Target { return nowhere{} }
+func (n *Network) cutting(string, action) fault.Target { return nowhere{} }
 
 func (n *Network) shaped(action, shape.Spec) fault.Target { return nowhere{} }
 
