@@ -42,6 +42,7 @@ func Run(t *testing.T, rig func(t testing.TB) Rig) {
 	t.Run("frozen holder", func(t *testing.T) { frozenHolder(t, rig(t)) })
 	t.Run("halt a frozen holder", func(t *testing.T) { haltFrozen(t, rig(t)) })
 	t.Run("reaper dies first", func(t *testing.T) { reaperFirst(t, rig(t)) })
+	t.Run("random kills", func(t *testing.T) { random(t, rig) })
 	rounds, at := 1, decisive[:]
 	if os.Getenv("BELAY_TORTURE") != "" {
 		rounds, at = 30, points[:]
