@@ -1,0 +1,124 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/proc"
+)
+
+// inside is a fault of the host that is made in the namespaces and cgroups of a container, through its first process. The
+// engine is asked only for that process: the fault itself is the host's, and ends as it does there.
+type inside struct {
+	engine
+	container string
+	at        func(pid int) fault.Target
+
+	mu   sync.Mutex
+	made fault.Target
+}
+
+// insideUndo is the undo of the fault inside, and the process that it was planned for.
+type insideUndo struct {
+	Container string          `json:"container"`
+	Name      string          `json:"name"`
+	Process   proc.Process    `json:"process"`
+	Undo      json.RawMessage `json:"undo"`
+}
+
+func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
+	a := i.address()
+	if !a.local() {
+		return fault.Plan{}, fmt.Errorf("the engine at %s is on another host: faults inside its containers are made from there, by where: ssh://…", a.Host)
+	}
+	cli, err := a.reach(ctx)
+	if err != nil {
+		return fault.Plan{}, err
+	}
+	defer cli.Close()
+	c, err := find(ctx, cli, i.container)
+	if err != nil {
+		return fault.Plan{}, err
+	}
+	p, err := proc.Look(c.State.Pid)
+	if err != nil {
+		return fault.Plan{}, fmt.Errorf("container %s: its first process %d is not to be seen from here: is its engine in another virtual machine? %w", name(c), c.State.Pid, err)
+	}
+	plan, err := i.at(p.PID).Plan(ctx, ask)
+	if err != nil {
+		return fault.Plan{}, fmt.Errorf("container %s: %w", name(c), err)
+	}
+	u := insideUndo{Container: c.ID, Name: name(c), Process: p.Process, Undo: plan.Undo}
+	if plan.Undo, err = json.Marshal(u); err != nil {
+		return fault.Plan{}, err
+	}
+	plan.Target = fmt.Sprintf("container %s: %s", name(c), plan.Target)
+	plan.Radius = append(plan.Radius, "everything in container "+name(c)+", and in those that share its network or cgroup")
+	return plan, nil
+}
+
+// target is the fault inside: the very one that injected, where we have it.
+func (i *inside) target(b json.RawMessage) (fault.Target, insideUndo, error) {
+	var u insideUndo
+	if err := json.Unmarshal(b, &u); err != nil {
+		return nil, u, fmt.Errorf("read undo: %w", err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.made == nil {
+		i.made = i.at(u.Process.PID)
+	}
+	return i.made, u, nil
+}
+
+// saver wraps the undo of the fault inside.
+func (u insideUndo) saver(save fault.Save) fault.Save {
+	return func(b json.RawMessage) error {
+		u.Undo = b
+		all, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		return save(all)
+	}
+}
+
+func (i *inside) Inject(ctx context.Context, b json.RawMessage, save fault.Save) error {
+	t, u, err := i.target(b)
+	if err != nil {
+		return err
+	}
+	if _, err := proc.Find(u.Process); err != nil {
+		return errors.Join(err, fmt.Errorf("container %s was restarted or ended since it was planned", u.Name))
+	}
+	return t.Inject(ctx, u.Undo, u.saver(save))
+}
+
+func (i *inside) Confirm(ctx context.Context, b json.RawMessage) (string, error) {
+	t, u, err := i.target(b)
+	if err != nil {
+		return "", err
+	}
+	seen, err := t.Confirm(ctx, u.Undo)
+	return "in container " + u.Name + ": " + seen, err
+}
+
+func (i *inside) Revert(ctx context.Context, b json.RawMessage, save fault.Save) (fault.Outcome, error) {
+	t, u, err := i.target(b)
+	if err != nil {
+		return fault.Outcome{}, err
+	}
+	return t.Revert(ctx, u.Undo, u.saver(save))
+}
+
+func (i *inside) Residue(ctx context.Context, b json.RawMessage) ([]string, error) {
+	t, u, err := i.target(b)
+	if err != nil {
+		return nil, err
+	}
+	return t.Residue(ctx, u.Undo)
+}
