@@ -122,6 +122,7 @@ func (p Process) reap(k keeper, id string) (int, error) {
 	cause := causeReaper
 	seen := rec
 	stopped := 0
+	var past time.Time // when the holder was first seen past its limit
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
@@ -144,7 +145,11 @@ func (p Process) reap(k keeper, id string) (int, error) {
 			if stopped >= tooLong {
 				_ = proc.Signal(rec.Holder, unix.SIGKILL)
 			}
-			if k.overdue(id, rec, p.Grace) {
+			// A machine that slept past the limit has only just woken up: the holder gets its time from now on.
+			if past.IsZero() && k.clk.Boot() >= time.Duration(rec.Deadline) {
+				past = time.Now()
+			}
+			if !past.IsZero() && k.overdue(id, time.Since(past), p.Grace) {
 				_ = proc.Signal(rec.Holder, unix.SIGKILL)
 				cause = causeLimit
 			}
@@ -152,9 +157,8 @@ func (p Process) reap(k keeper, id string) (int, error) {
 	}
 }
 
-// overdue says that the holder hangs: past its limit and still not reverting, or reverting for longer than all attempts may take.
-func (k keeper) overdue(id string, rec *Record, grace time.Duration) bool {
-	late := k.clk.Boot() - time.Duration(rec.Deadline)
+// overdue says that the holder hangs: late for some time and still not reverting, or reverting for longer than all attempts may take.
+func (k keeper) overdue(id string, late, grace time.Duration) bool {
 	if late < grace {
 		return false
 	}
