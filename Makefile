@@ -9,8 +9,17 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## bin/belay and bin/belay-hold
+build: holders ## bin/belay, bin/belay-hold, and the holders for other hosts
 	$(GO) build -trimpath -ldflags="-s -w" -o bin/ ./cmd/...
+
+# belay finds these beside itself when a fault is on another host (where: ssh://...).
+HOLDERS ?= linux-amd64 linux-arm64 darwin-arm64
+.PHONY: holders
+holders: ## bin/belay-hold-SYSTEM-ARCHITECTURE for each of HOLDERS
+	@for h in $(HOLDERS); do \
+		echo "bin/belay-hold-$$h"; \
+		CGO_ENABLED=0 GOOS=$${h%-*} GOARCH=$${h#*-} $(GO) build -trimpath -ldflags="-s -w" -o bin/belay-hold-$$h ./cmd/belay-hold || exit 1; \
+	done
 
 .PHONY: test
 test: parts ## the whole test suite; installs or starts the real parts that it needs, and says so
@@ -24,6 +33,10 @@ parts: ## look for the real parts that the tests use; as root, install what is m
 torture: parts ## the long runs: 50 truths, 30 kills a phase, the long properties (an hour or so)
 	BELAY_TORTURE=1 $(GO) test -count=1 -timeout 180m ./...
 
+.PHONY: kills
+kills: parts ## 40 random kills a fault: how long until it is gone, by mechanism (needs an idle machine; as root, all of them)
+	@bash tools/kills
+
 .PHONY: race
 race: parts ## the test suite under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
@@ -33,8 +46,9 @@ fuzz: ## each fuzzer for FUZZTIME (default 20s)
 	@bash tools/fuzz
 
 .PHONY: bench
-bench: ## start-up beside a bare cobra program, then the Go benchmarks
+bench: ## start-up beside a bare cobra program, halt beside bare reverts, then the Go benchmarks
 	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench/halt
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: vet
