@@ -49,6 +49,8 @@ func (v Victim) find() ([]proc.Info, *Group, error) {
 // pids are the processes that the selector names, and the phrase that names it.
 func (v Victim) pids() (pids []int, what string, group *Group, err error) {
 	switch {
+	case len(v.among) > 0:
+		return v.among, "it", nil, nil
 	case v.PIDFile != "":
 		pids, err = readPIDFile(v.PIDFile)
 		return pids, v.PIDFile, nil, err

@@ -41,6 +41,14 @@ type Victim struct {
 	Max int `yaml:"max,omitempty" json:"max,omitempty"`
 	// AnyUser lets root hit processes of other users.
 	AnyUser bool `yaml:"any_user,omitempty" json:"any_user,omitempty"`
+	// among are processes that another fault has found itself.
+	among []int
+}
+
+// Among is the same victim with its processes already found. All that is refused otherwise is refused then too.
+func (v Victim) Among(pids ...int) Victim {
+	v.among = pids
+	return v
 }
 
 // Short accepts {kill: /run/app.pid} for {kill: {pid_file: /run/app.pid}}.
