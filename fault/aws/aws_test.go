@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/belay-dr/belay/fault"
@@ -13,14 +14,16 @@ import (
 
 // TestMain: the test binary is holder and reaper too. They have the same credentials, which exist in no account.
 func TestMain(m *testing.M) {
-	for _, k := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"} {
-		_ = os.Unsetenv(k)
-	}
-	for k, v := range map[string]string{
-		"AWS_ACCESS_KEY_ID": awstest.KeyID, "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-	} {
-		if os.Getenv("BELAY_AWSTEST_"+k) == "" {
+	const done = "BELAY_AWS_TEST"
+	if os.Getenv(done) == "" {
+		for _, k := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"} {
+			_ = os.Unsetenv(k)
+		}
+		for k, v := range map[string]string{
+			done: "yes", "AWS_ACCESS_KEY_ID": awstest.KeyID, "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true",
+			"AWS_CONFIG_FILE":             "/nonexistent",
+			"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(os.TempDir(), fmt.Sprintf("belay-aws-test-%d", os.Getpid())),
+		} {
 			_ = os.Setenv(k, v)
 		}
 	}

@@ -74,20 +74,28 @@ func (d *Deny) check() map[string]string {
 
 func (s *S3) target(at *site) fault.Target { return deny{at, s.Deny} }
 
-// bucket is a client for one bucket. The account that must own it goes with each request.
+// bucket is a client for one bucket. The account that must own it goes with each request, because a bucket of another
+// account may be open to us.
 type bucket struct {
 	*s3.Client
-	name, owner string
+	name  string
+	owner *string
 }
 
 func openBucket(cfg sdk.Config, name, owner string) bucket {
-	// A server under an address of its own has no names of buckets below it.
-	return bucket{s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), name, owner}
+	b := bucket{name: name, owner: &owner}
+	b.Client = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if o.BaseEndpoint != nil {
+			// A server under an address of its own has no names of buckets below it, and owners who are no accounts.
+			o.UsePathStyle, b.owner = true, nil
+		}
+	})
+	return b
 }
 
 // policy returns the policy; empty when there is none.
 func (b bucket) policy(ctx context.Context) (string, error) {
-	got, err := b.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner})
+	got, err := b.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: b.owner})
 	if is(err, "NoSuchBucketPolicy") {
 		return "", nil
 	}
@@ -101,9 +109,9 @@ func (b bucket) policy(ctx context.Context) (string, error) {
 func (b bucket) setPolicy(ctx context.Context, text string) error {
 	var err error
 	if text == "" {
-		_, err = b.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner})
+		_, err = b.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: b.owner})
 	} else {
-		_, err = b.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner, Policy: &text})
+		_, err = b.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &b.name, ExpectedBucketOwner: b.owner, Policy: &text})
 	}
 	if err != nil {
 		return explain("write the policy of bucket "+b.name, err)
@@ -112,7 +120,7 @@ func (b bucket) setPolicy(ctx context.Context, text string) error {
 }
 
 func (b bucket) tags(ctx context.Context) ([]types.Tag, error) {
-	got, err := b.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner})
+	got, err := b.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: b.owner})
 	if is(err, "NoSuchTagSet", "NoSuchTagSetError") {
 		return nil, nil
 	}
@@ -126,9 +134,9 @@ func (b bucket) tags(ctx context.Context) ([]types.Tag, error) {
 func (b bucket) setTags(ctx context.Context, tags []types.Tag) error {
 	var err error
 	if len(tags) == 0 {
-		_, err = b.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner})
+		_, err = b.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: b.owner})
 	} else {
-		_, err = b.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: &b.owner, Tagging: &types.Tagging{TagSet: tags}})
+		_, err = b.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &b.name, ExpectedBucketOwner: b.owner, Tagging: &types.Tagging{TagSet: tags}})
 	}
 	if err != nil {
 		return explain("write the tags of bucket "+b.name, err)
