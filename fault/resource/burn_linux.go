@@ -2,7 +2,6 @@ package resource
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"runtime"
 	"time"
@@ -16,7 +15,8 @@ import (
 type burn struct {
 	CPUs int     `json:"cpus"`
 	Load float64 `json:"load"`
-	// For is how long it burns before it says how many processors it got; 0 means as long as its input is open.
+	// For is how long it burns once it is told to, before it says how many processors it got; 0 means at once, for as long as its
+	// input is open.
 	For time.Duration `json:"for,omitempty"`
 }
 
@@ -31,32 +31,29 @@ func burnWork(stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	runtime.GOMAXPROCS(b.CPUs + 2) // who waits for the end must never wait for those who burn
-	ended := worker.Ended(rest)
+	if b.For == 0 {
+		for range b.CPUs {
+			go burnThread(b.Load)
+		}
+		if err := worker.Ready(stdout); err != nil {
+			return err
+		}
+		<-worker.Ended(rest)
+		return nil
+	}
+	if err := worker.Ready(stdout); err != nil || !worker.Told(rest) {
+		return err
+	}
+	began, before := time.Now(), processTime(0)
 	for range b.CPUs {
 		go burnThread(b.Load)
 	}
-	if err := worker.Ready(stdout); err != nil {
-		return err
-	}
-	if b.For > 0 {
-		began, before := time.Now(), processTime(0)
-		select {
-		case <-time.After(b.For):
-		case <-ended:
-			return nil
-		}
-		got := (processTime(0) - before).Seconds() / time.Since(began).Seconds()
-		line, err := json.Marshal(got)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(stdout, "%s\n", line); err != nil {
-			return err
-		}
+	select {
+	case <-time.After(b.For):
+	case <-worker.Ended(rest):
 		return nil
 	}
-	<-ended
-	return nil
+	return json.NewEncoder(stdout).Encode((processTime(0) - before).Seconds() / time.Since(began).Seconds())
 }
 
 // burnThread uses that part of one processor for ever. It compares what it used with what it should have used since it

@@ -187,7 +187,7 @@ func (c *CPULimit) confirm(ctx context.Context, u limitUndo) (string, error) {
 	got, err := burnIn(ctx, u.Group, threads, max(guestStays*step, 100*time.Millisecond))
 	switch {
 	case errors.Is(err, errNoGuest):
-		return fmt.Sprintf("the limit of %s is in place; %s in it did not want more, so nothing has felt it yet", cpus(limit), count(inside)), nil
+		return fmt.Sprintf("the limit of %s is in place; %s in it did not reach it within %s, so nothing has felt it yet", cpus(limit), count(inside), step), nil
 	case err != nil:
 		return "", err
 	}
@@ -201,7 +201,7 @@ func (c *CPULimit) confirm(ctx context.Context, u limitUndo) (string, error) {
 	if got > limit*2+0.05 {
 		return "", fmt.Errorf("a process of our own in %s wanted all and got %s, and the limit is %s", u.Group, cpus(round(got)), cpus(limit))
 	}
-	return fmt.Sprintf("%s did not want more; a process of our own beside it that wanted all was throttled and got %s, limit %s", count(inside), cpus(round(got)), cpus(limit)), nil
+	return fmt.Sprintf("%s did not reach the limit within %s; a process of our own beside it that wanted all was throttled: it got %s, limit %s", count(inside), step, cpus(round(got)), cpus(limit)), nil
 }
 
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }

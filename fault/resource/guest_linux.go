@@ -23,22 +23,24 @@ const (
 // errNoGuest says that no process of ours may be in the group.
 var errNoGuest = errors.New("no process can be added")
 
-// guest puts a worker of ours into a group for a moment and returns its one answer. It ends before this returns.
+// guest puts a worker of ours into a group for a moment and returns its one answer. It ends before this returns. It goes there when
+// it has come up, because the group may have hardly any time for that.
 func guest(ctx context.Context, g cgroup.Group, name string, config, answer any, bound time.Duration) error {
-	refused := false
-	p, err := worker.Start(name, config, func(pid int) error {
-		err := g.Add(pid)
-		// A group of version 2 with groups below it takes none, and one may be full.
-		refused = errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)
-		return err
-	}, 10*time.Second)
-	if refused {
-		return errNoGuest
-	}
+	p, err := worker.Start(name, config, nil, 10*time.Second)
 	if err != nil {
 		return err
 	}
 	defer p.Stop()
+	switch err := g.Add(p.PID()); {
+	// A group of version 2 with groups below it takes none, and one may be full.
+	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+		return errNoGuest
+	case err != nil:
+		return err
+	}
+	if err := p.Tell("go"); err != nil {
+		return errors.Join(fmt.Errorf("the trial in %s ended early", g), p.Err())
+	}
 	late := time.NewTimer(bound)
 	defer late.Stop()
 	select {

@@ -222,8 +222,8 @@ func (p *CPUPressure) plan(g *cgroup.Group, u *pressureUndo, out *fault.Plan) er
 	if u.Config, err = json.Marshal(b); err != nil {
 		return err
 	}
-	out.Target = fmt.Sprintf("processor time: %.0f%% of %d of %s", b.Load*100, n, cpus(float64(all)))
-	out.Changes = []string{fmt.Sprintf("start a worker with %d threads that use %.0f%% of a processor each", n, b.Load*100)}
+	out.Target = fmt.Sprintf("use %.0f%% of %d of %s", b.Load*100, n, cpus(float64(all)))
+	out.Changes = []string{fmt.Sprintf("start a worker that uses %.0f%% of a processor with each of its threads (%d)", b.Load*100, n)}
 	out.Radius = []string{fmt.Sprintf("every process on this machine: up to %.2f of its %s are used up", b.Load*float64(n), cpus(float64(all)))}
 	if g != nil {
 		out.Radius = []string{fmt.Sprintf("every process in %s, and as far as it is not limited every process on this machine", g)}

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,74 @@ import (
 	"github.com/belay-dr/belay/fault/resource"
 )
 
-func TestMain(m *testing.M) { faulttest.Main(m, resource.Kinds(), resource.Workers()) }
+// asOpener makes this test binary a process that opens files when it is asked to.
+const asOpener = "resource-test-opener"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asOpener {
+		opener()
+		return
+	}
+	faulttest.Main(m, resource.Kinds(), resource.Workers())
+}
+
+// opener opens files for every line on its input until it has 50 or cannot, says how many, and closes them.
+func opener() {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var fds []int
+		said := ""
+		for len(fds) < 50 {
+			fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				said = " " + unix.ErrnoName(err.(unix.Errno))
+				break
+			}
+			fds = append(fds, fd)
+		}
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		fmt.Printf("%d%s\n", len(fds), said)
+	}
+}
+
+// openerProcess is a running one.
+type openerProcess struct {
+	pid int
+	ask func() string
+}
+
+func fdVictim(t testing.TB) openerProcess {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, asOpener)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(out)
+	ask := func() string {
+		fmt.Fprintln(in, "go")
+		lines.Scan()
+		return lines.Text()
+	}
+	if got := ask(); got != "50" {
+		t.Fatalf("it opened %s from the start", got)
+	}
+	return openerProcess{cmd.Process.Pid, ask}
+}
 
 // confirmed makes the suite's limits long enough for effects that have to be measured before they are confirmed.
 const confirmed = 5 * time.Second
@@ -210,18 +278,29 @@ func memoryRig(t testing.TB) faulttest.Rig {
 }
 
 func diskRig(t testing.TB) faulttest.Rig {
-	config := object{"path": t.TempDir(), "write": "2MiB"}
+	disk := diskDir(t)
+	config := object{"path": disk, "write": "2MiB"}
 	if _, v2 := hierarchy(t, "io"); v2 {
-		return limitRig(t, "disk_slow", "io", "io.max", "", config, [2]string{"io.max", diskNumbers(t) + " wbps=5000000"})
+		return limitRig(t, "disk_slow", "io", "io.max", "", config, [2]string{"io.max", diskNumbers(t, disk) + " rbps=max wbps=5000000 riops=max wiops=max"})
 	}
 	return limitRig(t, "disk_slow", "io", "blkio.throttle.write_bps_device", "", config,
-		[2]string{"blkio.throttle.write_bps_device", diskNumbers(t) + " 5000000"})
+		[2]string{"blkio.throttle.write_bps_device", diskNumbers(t, disk) + " 5000000"})
 }
 
-// diskNumbers are the numbers of the disk that temporary files are on, as lsblk says them.
-func diskNumbers(t testing.TB) string {
+// diskVar names a directory on a disk, where the one for temporary files is on none.
+const diskVar = "BELAY_TEST_DISK"
+
+func diskDir(t testing.TB) string {
+	if dir := os.Getenv(diskVar); dir != "" {
+		return dir
+	}
+	return t.TempDir()
+}
+
+// diskNumbers are the numbers of the disk that a directory is on, as lsblk says them.
+func diskNumbers(t testing.TB, dir string) string {
 	t.Helper()
-	out, err := exec.Command("sh", "-c", `lsblk -no PKNAME,MAJ:MIN "$(findmnt -no SOURCE -T "$1")" | head -1`, "sh", os.TempDir()).Output()
+	out, err := exec.Command("sh", "-c", `lsblk -no PKNAME,MAJ:MIN "$(findmnt -no SOURCE -T "$1")" | head -1`, "sh", dir).Output()
 	f := strings.Fields(string(out))
 	if err != nil || len(f) == 0 {
 		t.Fatalf("lsblk: %v %q", err, out)

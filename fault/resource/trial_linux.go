@@ -28,7 +28,8 @@ type diskResult struct {
 // diskWork is the whole worker. Its file has no name.
 func diskWork(stdin io.Reader, stdout io.Writer) error {
 	var t diskTrial
-	if _, err := worker.Read(stdin, &t); err != nil {
+	rest, err := worker.Read(stdin, &t)
+	if err != nil {
 		return err
 	}
 	fd, err := unix.Open(t.Dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_DIRECT|unix.O_CLOEXEC, 0o600)
@@ -36,7 +37,7 @@ func diskWork(stdin io.Reader, stdout io.Writer) error {
 		return &os.PathError{Op: "make a nameless file", Path: t.Dir, Err: err}
 	}
 	defer unix.Close(fd)
-	if err := worker.Ready(stdout); err != nil {
+	if err := worker.Ready(stdout); err != nil || !worker.Told(rest) {
 		return err
 	}
 	// The memory must begin at a page: the disk reads it directly.

@@ -26,6 +26,12 @@ func Ready(stdout io.Writer) error {
 	return err
 }
 
+// Told waits for one more line of input, and says whether it came.
+func Told(stdin *bufio.Reader) bool {
+	_, err := stdin.ReadString('\n')
+	return err == nil
+}
+
 // Ended is closed when the worker's input is: its holder released it, or is dead.
 func Ended(stdin io.Reader) <-chan struct{} {
 	done := make(chan struct{})

@@ -161,6 +161,12 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Lines are what the worker says after it is at work, as far as it fits; closed when it says no more.
 func (p *Process) Lines() <-chan string { return p.more }
 
+// Tell gives the worker one more line of input.
+func (p *Process) Tell(line string) error {
+	_, err := io.WriteString(p.stdin, line+"\n")
+	return err
+}
+
 // Err is what the worker complained about. It is complete when the worker has ended.
 func (p *Process) Err() error { return p.stderr.err() }
 
