@@ -4,8 +4,8 @@ package shape
 type Ability struct {
 	// NoNetem and NoQueue say why an engine cannot be used here.
 	NoNetem, NoQueue string
-	// OldQueue says that the queue needs the rules of iptables.
-	OldQueue bool
+	// OldQueue says that the queue needs the rules of iptables, and SplitTables that IPv4 and IPv6 need a table each.
+	OldQueue, SplitTables bool
 	// Flower says that netem's packets can be chosen by flower; else u32 does it.
 	Flower bool
 }

@@ -2,84 +2,61 @@ package shape
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
 
+	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-dr/belay/fault/netns"
 	"github.com/belay-dr/belay/fault/network/nft"
 	"github.com/belay-dr/belay/fault/network/shape/nfqueue"
-	"github.com/belay-dr/belay/fault/proc"
 )
 
 // Able tries both engines in a network namespace that is thrown away. It changes nothing else.
 func Able() Ability {
 	var a Ability
-	err := scratch(func(ref netns.Ref) {
+	err := netns.Apart(func(ref netns.Ref) error {
 		a.NoNetem = tryNetem(&a.Flower)
-		a.NoQueue = tryQueue(ref, &a.OldQueue)
+		a.tryQueue(ref)
+		return nil
 	})
+	if errors.Is(err, unix.EPERM) {
+		err = errors.New("CAP_SYS_ADMIN is missing, without which nothing can be tried: run as root")
+	}
 	if err != nil {
 		a.NoNetem, a.NoQueue = err.Error(), err.Error()
 	}
 	return a
 }
 
-// scratch runs f in a network namespace of its own, on a thread that is not used again.
-func scratch(f func(ref netns.Ref)) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- func() error {
-			err := unix.Unshare(unix.CLONE_NEWNET)
-			if errors.Is(err, unix.EPERM) {
-				return errors.New("CAP_SYS_ADMIN and CAP_NET_ADMIN are missing: run as root")
-			}
-			if err != nil {
-				return fmt.Errorf("make network namespace: %w", err)
-			}
-			path := fmt.Sprintf("/proc/%d/task/%d/ns/net", unix.Getpid(), unix.Gettid())
-			var st unix.Stat_t
-			if err := unix.Stat(path, &st); err != nil {
-				return fmt.Errorf("look at network namespace: %w", err)
-			}
-			f(netns.Ref{Path: path, Inode: st.Ino, Boot: proc.BootID(), Name: "a network namespace to try it in"})
-			return nil
-		}()
-	}()
-	return <-done
-}
-
-// tryQueue binds a queue and makes a rule for it.
-func tryQueue(ref netns.Ref, old *bool) string {
-	q, err := nfqueue.Open(nfqueue.Config{Number: 7, Copy: 64, Length: 16})
+// tryQueue binds a queue and makes a rule for it, in the best way first.
+func (a *Ability) tryQueue(ref netns.Ref) {
+	const number = 7
+	q, err := nfqueue.Open(nfqueue.Config{Number: number, Copy: 64, Length: 16})
 	if err != nil {
-		return "no packet queue: " + err.Error()
+		a.NoQueue = "no packet queue: " + err.Error()
+		return
 	}
 	defer q.Close()
-	try := func(family nft.Family, old bool) error {
-		rule := nft.Queue(7)
-		if old {
-			rule = nft.OldQueue(7)
-		}
-		table, err := nft.Open(ref, nft.Table{Name: "belay_try", Family: family, Chains: []nft.Chain{
-			{Name: "out", Hook: nft.Output, Priority: nft.BeforeNAT, Rules: []nft.Rule{{Exprs: rule}}},
+	for _, way := range []struct {
+		family     nft.Family
+		rule       []expr.Any
+		old, split bool
+	}{
+		{nft.Inet, nft.Queue(number), false, false},
+		{nft.IPv4, nft.Queue(number), false, true},
+		{nft.IPv4, nft.OldQueue(number), true, true},
+	} {
+		table, err := nft.Open(ref, nft.Table{Name: "belay_try", Family: way.family, Chains: []nft.Chain{
+			{Name: "out", Hook: nft.Output, Priority: nft.BeforeNAT, Rules: []nft.Rule{{Exprs: way.rule}}},
 		}})
 		if err == nil {
-			err = table.Close()
+			_ = table.Close()
+			a.NoQueue, a.OldQueue, a.SplitTables = "", way.old, way.split
+			return
 		}
-		return err
+		a.NoQueue = "no packet queue: " + err.Error()
 	}
-	if err = try(nft.Inet, false); err == nil {
-		return ""
-	}
-	if err := try(nft.IPv4, true); err == nil {
-		*old = true
-		return ""
-	}
-	return "no packet queue: " + err.Error()
 }
 
 // tryNetem puts netem on the loopback of this thread's namespace.

@@ -58,7 +58,7 @@ func planQueue(able Ability, id string, u *undo, p *fault.Plan) string {
 	if able.NoQueue != "" {
 		return able.NoQueue
 	}
-	u.Queue = &queueUndo{Table: tableName(id), Old: able.OldQueue}
+	u.Queue = &queueUndo{Table: tableName(id), Old: able.OldQueue, Split: able.SplitTables}
 	p.Class, p.KernelEnds = fault.SelfEnding, true
 	p.Mechanism = "packet queue of the holder, nft owner table"
 	p.Changes = append(p.Changes,

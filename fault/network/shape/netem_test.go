@@ -29,7 +29,7 @@ func TestNetem(t *testing.T) {
 	}
 	t.Run("able", func(t *testing.T) {
 		a := Able()
-		if a.NoNetem != "" || !a.Flower || a.NoQueue == "" {
+		if a.NoNetem != "" || !a.Flower || !strings.HasPrefix(a.NoQueue, "no packet queue: ") {
 			t.Errorf("%+v", a)
 		}
 	})
@@ -145,6 +145,8 @@ func netemForeign(t *testing.T) {
 	nettest.Run(t, "tc", "-n", here.Name, "qdisc", "add", "dev", here.Device, "root", "handle", "7:", "tbf", "rate", "1gbit", "burst", "100k", "latency", "10ms")
 	was := qdiscs(t, here)
 	wantRefusal(t, &l, "wire has a queueing discipline of its own, tbf 7:0, and Belay replaces only the kernel's")
+	l.Engine = Best // and there is nothing else in this kernel
+	wantRefusal(t, &l, "wire has a queueing discipline of its own, tbf 7:0, and Belay replaces only the kernel's; "+Able().NoQueue)
 	// And when it comes between the plan and the injection.
 	nettest.Run(t, "tc", "-n", here.Name, "qdisc", "del", "dev", here.Device, "root")
 	target := l.Target()

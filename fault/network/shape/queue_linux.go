@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ func (q *queue) inject(_ context.Context, u *undo, _ func() error) error {
 
 // families are those in which tables are made.
 func (u *undo) families() []nft.Family {
-	if !u.Queue.Old {
+	if !u.Queue.Split {
 		return []nft.Family{nft.Inet}
 	}
 	families := []nft.Family{nft.IPv4}
@@ -86,7 +88,7 @@ func (u *undo) tables(number uint16) []nft.Table {
 	return all
 }
 
-func (q *queue) counts(context.Context, *undo) (counts, error) {
+func (q *queue) counts(_ context.Context, u *undo) (counts, error) {
 	if q.engine == nil {
 		return counts{}, errors.New("the packet queue is not this process's")
 	}
@@ -99,12 +101,31 @@ func (q *queue) counts(context.Context, *undo) (counts, error) {
 	for _, part := range []struct {
 		n    uint64
 		what string
-	}{{s.Lost, "lost"}, {s.Copied, "doubled"}, {s.Damaged, "damaged"}, {s.Late, "put behind others"}, {s.Full, "dropped by a full queue"}} {
+	}{{s.Lost, "lost"}, {s.Copied, "doubled"}, {s.Damaged, "damaged"}, {s.Late, "put behind others"}, {s.Full, "dropped by a full queue"}, {dropped(u.Netns, q.engine.queue.Number()), "dropped by the kernel"}} {
 		if part.n > 0 {
 			c.Text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
 	}
 	return c, nil
+}
+
+// dropped is how many packets the kernel could not hand to us, because there were too many of them.
+func dropped(ref netns.Ref, number uint16) (n uint64) {
+	_ = ref.Do(func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/netfilter/nfnetlink_queue")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) > 6 && f[0] == strconv.Itoa(int(number)) {
+				full, _ := strconv.ParseUint(f[5], 10, 64)
+				lost, _ := strconv.ParseUint(f[6], 10, 64)
+				n = full + lost
+			}
+		}
+		return nil
+	})
+	return n
 }
 
 // revert lets go what is held, takes the rules away and unbinds the queue, in this order, so that no packet is lost. In

@@ -67,7 +67,6 @@ func TestConfirm(t *testing.T) {
 	if !nettest.Root(t) {
 		return
 	}
-	here, there := echoes(t)
 	delay := Spec{Delay: 30 * time.Millisecond}
 	for _, c := range []struct {
 		name string
@@ -84,7 +83,7 @@ func TestConfirm(t *testing.T) {
 		{"little loss", line{To: []string{"10.77.0.2:7000"}, Protocol: filter.TCP, Spec: Spec{Loss: 0.001}}, "packets through the queue, which is too few to see it happen"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+			here, _ := echoes(t)
 			c.line.Netns, c.line.Engine = here.Name, Queue
 			h := c.line.inject(t)
 			seen, err := h.target.Confirm(t.Context(), h.undo)
@@ -94,6 +93,7 @@ func TestConfirm(t *testing.T) {
 		})
 	}
 	t.Run("a network to which nobody talks", func(t *testing.T) {
+		here, _ := echoes(t)
 		l := line{Netns: here.Name, To: []string{"10.99.0.0/24"}, Engine: Queue, Spec: delay}
 		h := l.inject(t)
 		_, err := h.target.Confirm(t.Context(), h.undo)
@@ -103,6 +103,7 @@ func TestConfirm(t *testing.T) {
 		}
 	})
 	t.Run("rules that are not there", func(t *testing.T) {
+		_, there := echoes(t)
 		l := line{Netns: there.Name, To: []string{"10.77.0.1"}, Protocol: filter.ICMP, Engine: Queue, Spec: delay}
 		h := l.inject(t)
 		for _, table := range h.target.(*target).hand.(*queue).tables {

@@ -78,6 +78,8 @@ type queueUndo struct {
 	Table string `json:"table"`
 	// Old says that the kernel knows the queue by the rules of iptables only.
 	Old bool `json:"old,omitempty"`
+	// Split says that IPv4 and IPv6 have a table each.
+	Split bool `json:"split,omitempty"`
 }
 
 // netemUndo is one interface whose queueing discipline is replaced.
