@@ -22,7 +22,11 @@ const (
 )
 
 // ability is which kinds of packet filter tables this kernel makes; nil is one that it makes.
-type ability struct{ owned, plain error }
+type ability struct {
+	owned, plain error
+	// silent says that it can drop packets so that their sender does not hear of it.
+	silent bool
+}
 
 // able tries them in a network namespace that is thrown away.
 func able() ability {
@@ -33,7 +37,14 @@ func able() ability {
 		}}
 		owned, err := nft.Open(ref, table)
 		if a.owned = err; err == nil {
-			return owned.Close()
+			if err := owned.Close(); err != nil {
+				return err
+			}
+			owned, err = nft.Open(ref, egress("belay", []string{"lo"}))
+			if a.silent = err == nil; a.silent {
+				return owned.Close()
+			}
+			return nil
 		}
 		a.plain = nft.Make(ref, table)
 		return nil

@@ -1,24 +1,23 @@
 package network
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"net"
 	"os/exec"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
 	"github.com/belay-dr/belay/fault/network/nettest"
 )
 
-// BenchmarkPartition prints how long it takes from the call to the effect, and to the end of the effect afterwards, beside
-// `ip route add blackhole`. The promise is 2 ms.
+// BenchmarkPartition prints how long it takes from the call to the first lost datagram, and from the call of the revert to
+// the first that arrives again, beside `ip route add blackhole`. The promise is 2 ms.
 func BenchmarkPartition(b *testing.B) {
 	if !nettest.Root(b) {
 		return
@@ -59,7 +58,7 @@ func BenchmarkPartition(b *testing.B) {
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			var in, out []time.Duration
-			s := stream(b, here)
+			s := stream(b, here, there)
 			for b.Loop() {
 				begin, end := way.make()
 				in = append(in, s.until(b, true, begin))
@@ -77,61 +76,104 @@ func BenchmarkPartition(b *testing.B) {
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// sender sends datagrams without a pause, and notes when the kernel began to refuse them, and when it ceased to.
-type sender struct {
-	// change is the time of the last change, and cut what it was to.
-	change atomic.Int64
-	cut    atomic.Bool
-	began  time.Time
+// line sends numbered datagrams without a pause, and listens for them at the other side.
+type line struct {
+	began time.Time
+	mu    sync.Mutex
+	// sent are the times at which the datagrams were sent, by their numbers; last is the highest that arrived, and again the
+	// first that arrived after the last gap.
+	sent        []time.Duration
+	last, again int
 }
 
-func stream(b *testing.B, from nettest.Side) *sender {
+// gap is how many lost datagrams in a row are no accident.
+const gap = 50
+
+func stream(b *testing.B, from, to nettest.Side) *line {
 	b.Helper()
-	var c net.Conn
-	c, err := from.Dial("udp", "10.77.0.2:9", time.Second)
+	s := &line{began: time.Now(), last: -1}
+	var p net.PacketConn
+	to.In(b, func() (err error) { p, err = net.ListenPacket("udp", to.IPv4+":9"); return err })
+	c, err := from.Dial("udp", to.IPv4+":9", time.Second)
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &sender{began: time.Now()}
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
+	var both sync.WaitGroup
+	both.Go(func() {
+		m := make([]byte, 8)
 		for {
-			_, err := c.Write([]byte("x"))
-			if opError(err) {
+			if _, _, err := p.ReadFrom(m); err != nil {
 				return
 			}
-			if refused := err != nil && !isRefused(err); refused != s.cut.Load() {
-				s.change.Store(int64(time.Since(s.began)))
-				s.cut.Store(refused)
+			s.mu.Lock()
+			n := int(binary.BigEndian.Uint64(m))
+			if n > s.last+gap {
+				s.again = n
+			}
+			s.last = max(s.last, n)
+			s.mu.Unlock()
+		}
+	})
+	both.Go(func() {
+		for {
+			s.mu.Lock()
+			n := len(s.sent)
+			s.sent = append(s.sent, time.Since(s.began))
+			s.mu.Unlock()
+			if _, err := c.Write(binary.BigEndian.AppendUint64(nil, uint64(n))); errors.Is(err, net.ErrClosed) {
+				return
 			}
 			time.Sleep(20 * time.Microsecond)
 		}
-	}()
-	b.Cleanup(func() { _ = c.Close(); <-over })
+	})
+	b.Cleanup(func() { _, _ = c.Close(), p.Close(); both.Wait() })
 	return s
 }
 
-// until is how long after the call the datagrams change their fate.
-func (s *sender) until(b *testing.B, cut bool, call func() error) time.Duration {
+// at is how much was sent, and the last that arrived.
+func (s *line) at() (sent, last int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sent), s.last
+}
+
+// until is how long after the call the first datagram was sent that shared the new fate: that was lost, with all after it, or that
+// arrived.
+func (s *line) until(b *testing.B, cut bool, call func() error) time.Duration {
 	b.Helper()
-	if s.cut.Load() == cut {
-		b.Fatalf("cut is %v before the call", cut)
+	wait := func(what string, done func() bool) {
+		for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(50 * time.Microsecond) {
+			if time.Now().After(end) {
+				b.Fatalf("never: %s", what)
+			}
+		}
 	}
+	before, _ := s.at()
+	if cut {
+		wait("datagrams arrive before the cut", func() bool { _, last := s.at(); return last >= before })
+	}
+	_, before = s.at()
 	began := time.Since(s.began)
+	s.mu.Lock()
+	s.again = 0
+	s.mu.Unlock()
 	if err := call(); err != nil {
 		b.Fatal(err)
 	}
-	for end := time.Now().Add(5 * time.Second); s.cut.Load() != cut; time.Sleep(10 * time.Microsecond) {
-		if time.Now().After(end) {
-			b.Fatalf("cut never became %v", cut)
-		}
+	first := 0
+	if cut {
+		wait("nothing arrives any more", func() bool {
+			n, last := s.at()
+			first = last + 1
+			return n-last > 2*gap
+		})
+	} else {
+		wait("datagrams arrive again", func() bool { _, last := s.at(); return last > before })
 	}
-	return time.Duration(s.change.Load()) - began
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !cut {
+		first = s.again
+	}
+	return max(0, s.sent[first]-began)
 }
-
-// opError says that the connection is closed.
-func opError(err error) bool { return errors.Is(err, net.ErrClosed) }
-
-// isRefused is what the other side says about a port where nobody listens. Such a datagram got through.
-func isRefused(err error) bool { return errors.Is(err, unix.ECONNREFUSED) }

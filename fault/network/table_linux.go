@@ -13,11 +13,14 @@ import (
 	"github.com/belay-dr/belay/fault/network/nft"
 )
 
+// maxRules is how many rules one fault may have.
+const maxRules = nft.MaxRules / 2
+
 // planTable refuses a name that is taken.
 func planTable(u *undo, p *fault.Plan) error {
-	if _, taken, err := nft.Find(u.Netns, nft.Inet, u.Table); err != nil {
+	if taken, err := tablesOf(u); err != nil {
 		return err
-	} else if taken {
+	} else if len(taken) > 0 {
 		return fmt.Errorf("nft table %s is there already in %s: another process has it", u.Table, u.Netns.Name)
 	}
 	t := u.rules()
@@ -25,8 +28,8 @@ func planTable(u *undo, p *fault.Plan) error {
 	for _, c := range t.Chains {
 		n += len(c.Rules)
 	}
-	if n > nft.MaxRules {
-		return fmt.Errorf("it would take %d rules, and the most is %d: name fewer peers or ports", n, nft.MaxRules)
+	if n > maxRules {
+		return fmt.Errorf("it would take %d rules, and the most is %d: name fewer peers or ports", n, maxRules)
 	}
 	how := "drop"
 	if u.Reject {
@@ -39,6 +42,9 @@ func planTable(u *undo, p *fault.Plan) error {
 	} else {
 		p.Class = fault.Restore
 		p.Changes = append(p.Changes, fmt.Sprintf("make nft table %s with %s in it: %s %s", u.Table, count(n, "rule", "rules"), how, u.Filter))
+	}
+	if u.Silent {
+		p.Changes = append(p.Changes, "drop what is not TCP only where the devices send it, so that its sender is not told")
 	}
 	if u.Reset {
 		p.Changes = append(p.Changes, "end the TCP connections that there are then; they do not come back by themselves")
@@ -73,21 +79,34 @@ func (u *undo) rules() nft.Table {
 // cutNote marks the rules that cut.
 const cutNote = "cut"
 
-// cut are the rules for one direction.
+// cut are the rules for one direction. TCP has its own where it is treated in another way than the rest.
 func (u *undo) cut(out bool) []nft.Rule {
+	first, rest := nft.Reset(), nft.Unreachable()
 	if !u.Reject {
-		return nft.Rules(cutNote, nft.Match(nft.Inet, u.Filter, out), nft.Drop())
-	}
-	tcp := u.Filter
-	if tcp.Protocol == filter.Any {
-		tcp.Protocol = filter.TCP
+		if first, rest = nft.Drop(), nft.Mark(doomed); !u.Silent || !out {
+			return nft.Rules(cutNote, nft.Match(nft.Inet, u.Filter, out), nft.Drop())
+		}
 	}
 	var rules []nft.Rule
-	if tcp.Protocol == filter.TCP {
-		rules = nft.Rules(cutNote, nft.Match(nft.Inet, tcp, out), nft.Reset())
-	}
-	if u.Filter.Protocol != filter.TCP {
-		rules = append(rules, nft.Rules(cutNote, nft.Match(nft.Inet, u.Filter, out), nft.Unreachable())...)
+	for _, peer := range u.Filter.To {
+		f := u.Filter
+		f.To = []filter.Peer{peer}
+		add := func(p filter.Protocol, do []nft.Expr) {
+			f.Protocol = p
+			rules = append(rules, nft.Rules(cutNote, nft.Match(nft.Inet, f, out), do)...)
+		}
+		switch p := u.Filter.Protocol; {
+		case p == filter.TCP:
+			add(p, first)
+		case p != filter.Any:
+			add(p, rest)
+		case len(peer.Ports) > 0: // which only TCP and UDP have
+			add(filter.TCP, first)
+			add(filter.UDP, rest)
+		default:
+			add(filter.TCP, first)
+			add(filter.Any, rest)
+		}
 	}
 	return rules
 }
@@ -108,7 +127,7 @@ func cutPackets(u *undo) (uint64, bool, error) {
 type ownedTable struct{ table *nft.Owned }
 
 func (o *ownedTable) inject(u *undo, save func() error) (err error) {
-	if o.table, err = nft.Open(u.Netns, u.rules()); err != nil {
+	if o.table, err = u.open(); err != nil {
 		return err
 	}
 	if !u.Reset {
@@ -134,15 +153,15 @@ func (o *ownedTable) revert(ctx context.Context, u *undo) (fault.Outcome, error)
 		}
 	}
 	for end := time.Now().Add(takeBack); ; {
-		info, there, err := nft.Find(u.Netns, nft.Inet, u.Table)
-		if errors.Is(err, netns.ErrGone) || err == nil && !there {
+		left, err := tablesOf(u)
+		if errors.Is(err, netns.ErrGone) || err == nil && len(left) == 0 {
 			return fault.Outcome{}, nil
 		}
 		if err != nil {
 			return fault.Outcome{}, err
 		}
 		if time.Now().After(end) {
-			return fault.Outcome{}, fmt.Errorf("nft table %s is still there: the process with netlink port %d has it", u.Table, info.Owner)
+			return fault.Outcome{}, fmt.Errorf("nft table %s is still there: the process with netlink port %d has it", u.Table, left[0].Owner)
 		}
 		select {
 		case <-ctx.Done():
@@ -154,10 +173,16 @@ func (o *ownedTable) revert(ctx context.Context, u *undo) (fault.Outcome, error)
 
 func (o *ownedTable) residue(_ context.Context, u *undo) ([]string, error) { return tableLeft(u) }
 
+// tablesOf are the tables of the fault's name, in all families.
+func tablesOf(u *undo) ([]nft.Info, error) {
+	all, err := nft.Tables(u.Netns)
+	return slices.DeleteFunc(all, func(i nft.Info) bool { return i.Name != u.Table }), err
+}
+
 // tableLeft names the table if it is there.
 func tableLeft(u *undo) ([]string, error) {
-	_, there, err := nft.Find(u.Netns, nft.Inet, u.Table)
-	if err != nil || !there {
+	left, err := tablesOf(u)
+	if err != nil || len(left) == 0 {
 		return nil, err
 	}
 	return []string{fmt.Sprintf("nft table %s in %s", u.Table, u.Netns.Name)}, nil

@@ -27,7 +27,9 @@ type undo struct {
 	// Reject and Forward are those of the partition. Reset says that it is a reset instead.
 	Reject  bool `json:"reject,omitempty"`
 	Forward bool `json:"forward,omitempty"`
-	Reset   bool `json:"reset,omitempty"`
+	// Silent says that a program that sends is not told that its packets are dropped.
+	Silent bool `json:"silent,omitempty"`
+	Reset  bool `json:"reset,omitempty"`
 	// Routes are those of a blackhole.
 	Routes []route `json:"routes,omitempty"`
 	// Connections are those that are to be reset once, as the kernel knows them.
@@ -108,9 +110,11 @@ func (t *target) partition(a *Partition, u *undo, p *fault.Plan) (err error) {
 	}
 	u.Reject, u.Forward = a.How == "reject", a.Forward
 	routable := !u.Reject && len(a.routable()) == 0
-	if u.Mechanism, err = t.config.choose(able(), routable); err != nil {
+	able := able()
+	if u.Mechanism, err = t.config.choose(able, routable); err != nil {
 		return err
 	}
+	u.Silent = u.Mechanism == byOwned && able.silent && !u.Reject && u.Filter.Direction.Has(true) && u.Filter.Protocol != filter.TCP
 	if u.Forward {
 		p.Radius = append(p.Radius, "every host whose packets "+u.Netns.Name+" passes on to them")
 	}

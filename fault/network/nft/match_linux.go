@@ -177,6 +177,29 @@ func Redirect(port uint16) []expr.Any {
 	}
 }
 
+// Mark gives packets a mark and lets them pass.
+func Mark(mark uint32) []expr.Any {
+	return []expr.Any{
+		Count(),
+		&expr.Immediate{Register: reg, Data: binary.NativeEndian.AppendUint32(nil, mark)},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: reg},
+	}
+}
+
+// Marked is true for packets with this mark.
+func Marked(mark uint32) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyMARK, Register: reg}, equal(binary.NativeEndian.AppendUint32(nil, mark))}
+}
+
+// NotBy is true for packets that leave by none of the devices with these indexes.
+func NotBy(devices []int) []expr.Any {
+	all := []expr.Any{&expr.Meta{Key: expr.MetaKeyOIF, Register: reg}}
+	for _, d := range devices {
+		all = append(all, &expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binary.NativeEndian.AppendUint32(nil, uint32(d))})
+	}
+	return all
+}
+
 // NotMarked is true for packets without this mark. What a program sends again itself carries one.
 func NotMarked(mark uint32) []expr.Any {
 	return []expr.Any{

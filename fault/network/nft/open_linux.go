@@ -16,36 +16,39 @@ const answer = 5 * time.Second
 // owner is the flag that ties a table to its socket.
 const owner = 2
 
-// Owned is a table that lives until it is closed, or until this process ends.
+// Owned are tables that live until they are closed, or until this process ends.
 type Owned struct{ conn *netlink.Conn }
 
-// Open makes a table that belongs to this process, in a network namespace. When Open returns, its rules are in force. A table of
-// that name that is there already is an error: fs.ErrExist, or unix.EPERM when it belongs to another process.
-func Open(ref netns.Ref, t Table) (*Owned, error) {
-	conn, err := apply(ref, t, owner)
+// Open makes a table that belongs to this process, in a network namespace, and more that share its fate: all are made at
+// once, or none. When Open returns, their rules are in force. A table of that name that is there already is an error:
+// fs.ErrExist, or unix.EPERM when it belongs to another process.
+func Open(ref netns.Ref, t Table, more ...Table) (*Owned, error) {
+	conn, err := apply(ref, append([]Table{t}, more...), owner)
 	if err != nil {
 		return nil, err
 	}
 	return &Owned{conn: conn}, nil
 }
 
-// Close takes the table away. When it returns, its rules are no longer in force.
+// Close takes the tables away. When it returns, their rules are no longer in force. They are out of force soon after it was
+// called; the rest of the time the kernel waits until nobody can be using them.
 func (o *Owned) Close() error { return o.conn.Close() }
 
 // Make makes a table that stays until somebody deletes it: for kernels without owned ones.
 func Make(ref netns.Ref, t Table) error {
-	conn, err := apply(ref, t, 0)
+	conn, err := apply(ref, []Table{t}, 0)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-// apply sends the whole table and waits for the kernel's answer.
-func apply(ref netns.Ref, t Table, flags uint32) (conn *netlink.Conn, err error) {
-	batch, err := t.messages(flags)
+// apply sends whole tables and waits for the kernel's answer.
+func apply(ref netns.Ref, tables []Table, flags uint32) (conn *netlink.Conn, err error) {
+	name := tables[0].Name
+	batch, err := messages(tables, flags)
 	if err != nil {
-		return nil, fmt.Errorf("make nft table %s: %w", t.Name, err)
+		return nil, fmt.Errorf("make nft table %s: %w", name, err)
 	}
 	err = ref.Do(func() error {
 		if conn, err = dial(); err != nil {
@@ -57,7 +60,7 @@ func apply(ref netns.Ref, t Table, flags uint32) (conn *netlink.Conn, err error)
 		if conn != nil {
 			_ = conn.Close()
 		}
-		return nil, fmt.Errorf("make nft table %s: %w", t.Name, explain(err))
+		return nil, fmt.Errorf("make nft table %s: %w", name, explain(err))
 	}
 	return conn, nil
 }

@@ -13,6 +13,8 @@ const (
 	Inet Family = unix.NFPROTO_INET
 	IPv4 Family = unix.NFPROTO_IPV4
 	IPv6 Family = unix.NFPROTO_IPV6
+	// Netdev is what passes a device.
+	Netdev Family = unix.NFPROTO_NETDEV
 )
 
 // Hook is where on its way a packet is looked at.
@@ -25,7 +27,12 @@ const (
 	Forward     Hook = unix.NF_INET_FORWARD
 	Output      Hook = unix.NF_INET_LOCAL_OUT
 	Postrouting Hook = unix.NF_INET_POST_ROUTING
+	// Egress is the last thing before a device sends, in a table of the family Netdev. It is there since Linux 5.16.
+	Egress Hook = 1
 )
+
+// MaxDevices is how many devices a chain, and a rule made with NotBy, may have. The kernel knows at most 128 expressions a rule.
+const MaxDevices = 100
 
 // The priorities at which a packet has the addresses that an application knows: before they are translated on the way out,
 // and after they have been on the way in.
@@ -50,7 +57,9 @@ type Chain struct {
 	NAT      bool
 	Hook     Hook
 	Priority int32
-	Rules    []Rule
+	// Devices are those of a chain at the hook Egress.
+	Devices []string
+	Rules   []Rule
 }
 
 // Rule is what is done with packets: the expressions are carried out one after the other until one does not hold.
@@ -59,3 +68,6 @@ type Rule struct {
 	Note  string
 	Exprs []expr.Any
 }
+
+// Expr is one expression of a rule.
+type Expr = expr.Any

@@ -11,12 +11,14 @@ import (
 )
 
 // MaxRules is how many rules a table may have. Its messages must fit into one send.
-const MaxRules = 4096
+const MaxRules = 8192
 
-// The attributes of a table that golang.org/x/sys/unix does not name.
+// The attributes of tables and chains that golang.org/x/sys/unix does not name.
 const (
 	tableHandle = 4
 	tableOwner  = 7
+	hookDevices = 4
+	deviceName  = 1
 )
 
 // header is what all messages of the packet filter begin with.
@@ -56,7 +58,21 @@ func nested(e *netlink.AttributeEncoder, kind uint16, write func(e *netlink.Attr
 	})
 }
 
-// messages are the whole batch that makes the table. The last one asks for an acknowledgement.
+// messages are the whole batch that makes the tables. The last one asks for an acknowledgement.
+func messages(tables []Table, flags uint32) ([]netlink.Message, error) {
+	batch := []netlink.Message{edge(unix.NFNL_MSG_BATCH_BEGIN)}
+	for _, t := range tables {
+		list, err := t.messages(flags)
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, list...)
+	}
+	batch[len(batch)-1].Header.Flags |= netlink.Acknowledge
+	return append(batch, edge(unix.NFNL_MSG_BATCH_END)), nil
+}
+
+// messages make one table.
 func (t Table) messages(flags uint32) ([]netlink.Message, error) {
 	table, err := encode(func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_TABLE_NAME, t.Name)
@@ -65,10 +81,7 @@ func (t Table) messages(flags uint32) ([]netlink.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := []netlink.Message{
-		edge(unix.NFNL_MSG_BATCH_BEGIN),
-		message(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl, t.Family, table),
-	}
+	batch := []netlink.Message{message(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl, t.Family, table)}
 	rules := 0
 	for _, c := range t.Chains {
 		attrs, err := c.encode(t.Name)
@@ -88,8 +101,7 @@ func (t Table) messages(flags uint32) ([]netlink.Message, error) {
 	if rules > MaxRules {
 		return nil, fmt.Errorf("%d rules are too many; the most is %d: name fewer peers or ports", rules, MaxRules)
 	}
-	batch[len(batch)-1].Header.Flags |= netlink.Acknowledge
-	return append(batch, edge(unix.NFNL_MSG_BATCH_END)), nil
+	return batch, nil
 }
 
 func (c Chain) encode(table string) ([]byte, error) {
@@ -103,11 +115,21 @@ func (c Chain) encode(table string) ([]byte, error) {
 		nested(e, unix.NFTA_CHAIN_HOOK, func(e *netlink.AttributeEncoder) error {
 			e.Uint32(unix.NFTA_HOOK_HOOKNUM, uint32(c.Hook))
 			e.Uint32(unix.NFTA_HOOK_PRIORITY, uint32(c.Priority))
+			if len(c.Devices) > 0 {
+				nested(e, hookDevices, c.devices)
+			}
 			return nil
 		})
 		e.Uint32(unix.NFTA_CHAIN_POLICY, 1) // accept
 		e.String(unix.NFTA_CHAIN_TYPE, kind)
 	})
+}
+
+func (c Chain) devices(e *netlink.AttributeEncoder) error {
+	for _, name := range c.Devices {
+		e.String(deviceName, name)
+	}
+	return nil
 }
 
 func (r Rule) encode(t Table, c Chain) ([]byte, error) {
