@@ -89,7 +89,7 @@ func (p Process) plan(ctx context.Context) (*fault.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := r.spec()
+	spec, err := r.Spec()
 	if err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (h *holder) prepare() error {
 	if h.dir, err = openDir(dir); err != nil {
 		return err
 	}
-	if h.spec, err = h.req.spec(); err != nil {
+	if h.spec, err = h.req.Spec(); err != nil {
 		return err
 	}
 	target, err := h.kinds.Decode(h.spec)

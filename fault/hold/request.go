@@ -128,8 +128,8 @@ func (r Request) check() error {
 // maxFaults is how many faults one holder holds at most.
 const maxFaults = 100
 
-// spec is what is to be broken, as one spec.
-func (r Request) spec() (fault.Spec, error) {
+// Spec is what is to be broken, as one spec, with the namespace written into it.
+func (r Request) Spec() (fault.Spec, error) {
 	specs := r.Faults
 	if len(specs) == 0 {
 		specs = []fault.Spec{r.Fault}

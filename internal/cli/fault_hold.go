@@ -11,6 +11,7 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/fault/targets/all"
 	"github.com/belay-dr/belay/internal/cli/term"
 )
 
@@ -64,6 +65,13 @@ func runFaultHold(ctx context.Context, app *App, o faultHoldOptions) error {
 	r := hold.Request{NoPlaybook: o.Because, Limit: o.Limit, Beat: time.Second}
 	if r.Faults, r.Netns, err = o.faults(); err != nil {
 		return err
+	}
+	spec, err := r.Spec()
+	if err != nil {
+		return Exit(Usage, err)
+	}
+	if _, err := all.Kinds().Decode(spec); err != nil {
+		return Exit(Usage, err)
 	}
 	h, err := launcher(app).Launcher.Hold(ctx, r)
 	if err != nil {

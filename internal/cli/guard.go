@@ -47,7 +47,8 @@ func inProduction(ctx context.Context, name string, env playbook.Environment) st
 	return fmt.Sprintf("all that pins environment %s is seen here: %s", name, strings.Join(env.Identity.IDs(), ", "))
 }
 
-// named lists the values of a production environment that the fault names and that are not also this environment's.
+// named lists the values of a production environment that the fault names. A value that this environment has too, such as a
+// region, is no resource, unless it is an address or a path: that was copied by mistake.
 func named(p exercise.Plan, own playbook.Environment, name string, production playbook.Environment) []string {
 	if p.Fault == nil {
 		return nil
@@ -63,7 +64,7 @@ func named(p exercise.Plan, own playbook.Environment, name string, production pl
 	var out []string
 	for _, row := range production.Vars {
 		// A short value, such as a port or "on", is everywhere.
-		if len(row.Value) < 4 || shared[row.Value] || strings.Contains(row.Value, "${") {
+		if len(row.Value) < 4 || shared[row.Value] && !strings.ContainsAny(row.Value, "/.:") || strings.Contains(row.Value, "${") {
 			continue
 		}
 		for _, text := range texts(config) {
