@@ -149,6 +149,9 @@ func group(t testing.TB, controller string) (dir string, v2 bool) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeGroup(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // as cgroups are
+		t.Fatal(err)
+	}
 	return dir, v2
 }
 

@@ -38,6 +38,7 @@ func TestInsideV2(t *testing.T) {
 			t.Fatalf("%s has the controller %s in version 1", dir, c)
 		}
 	}
+	t.Run("refused groups", TestRefusedGroups)
 	t.Run("throttle", TestThrottle)
 	t.Run("throttle alone", TestThrottleAlone)
 	t.Run("memory limit", TestMemoryLimit)
