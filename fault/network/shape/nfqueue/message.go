@@ -33,7 +33,7 @@ const Hooks = 5
 const (
 	subsystem = 3 << 8
 
-	msgPacket  = subsystem | 0
+	msgPacket  = subsystem
 	msgVerdict = subsystem | 1
 	msgConfig  = subsystem | 2
 

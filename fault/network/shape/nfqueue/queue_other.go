@@ -4,4 +4,4 @@ package nfqueue
 
 import "fmt"
 
-func errno(n int32) error { return fmt.Errorf("error %d", -n) }
+func errno(n int32) error { return fmt.Errorf("errno %d", -n) }
