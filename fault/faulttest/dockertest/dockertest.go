@@ -63,7 +63,7 @@ func Start(t testing.TB) *Engine {
 		if t.Failed() {
 			b, _ := os.ReadFile(filepath.Join(e.dir, "log"))
 			lines := strings.Split(string(b), "\n")
-			t.Log(strings.Join(lines[max(0, len(lines)-40):], "\n"))
+			t.Log(strings.Join(lines[max(0, len(lines)-12):], "\n"))
 		}
 	})
 	return e
