@@ -1,19 +1,24 @@
 package network
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
+	"github.com/belay-dr/belay/fault/hold"
 	"github.com/belay-dr/belay/fault/netns"
 	"github.com/belay-dr/belay/fault/network/nettest"
 	"github.com/belay-dr/belay/fault/network/nft"
@@ -252,4 +257,44 @@ func addrs(list ...string) []netip.Addr {
 		out = append(out, netip.MustParseAddr(s))
 	}
 	return out
+}
+
+// TestSamePeer lets one fault have a peer of a namespace, also when the namespace goes by another name.
+func TestSamePeer(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, there := nettest.Pair(t)
+	there.Echo(t, 7)
+	there.Echo(t, 8)
+	dir := filepath.Join(t.TempDir(), "holds")
+	ask := func(id string, config object) error {
+		h, err := faulttest.Launcher(kinds(), dir).Hold(t.Context(), hold.Request{
+			ID: id, NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, object{"network": config}),
+		})
+		if err == nil {
+			t.Cleanup(func() { _, _ = h.Release(context.Background()) })
+		}
+		return err
+	}
+	other := here.Name + "alias"
+	nettest.Run(t, "touch", "/run/netns/"+other)
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", other).Run() })
+	nettest.Run(t, "mount", "--bind", "/run/netns/"+here.Name, "/run/netns/"+other)
+	if err := ask("one", object{"partition": "10.77.0.2:7", "netns": here.Name}); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("network namespace %d to 10.77.0.2/32 port 7", here.Ref.Inode)
+	for _, name := range []string{here.Name, other} {
+		err := ask("two", object{"reset": "10.77.0.2:7", "netns": name})
+		if !errors.Is(err, hold.ErrRefused) {
+			t.Errorf("%s: %v, want refused", name, err)
+		}
+	}
+	if p, err := planned(t, object{"partition": "10.77.0.2:8", "netns": other}); err != nil || p.Claims[0] != strings.Replace(want, "port 7", "port 8", 1) {
+		t.Errorf("another port: %v, %v", p.Claims, err)
+	}
+	if err := ask("three", object{"reset": "10.77.0.2:8", "netns": other}); err != nil {
+		t.Errorf("another port: %v", err)
+	}
 }
