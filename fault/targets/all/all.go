@@ -8,6 +8,7 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/aws"
+	"github.com/belay-dr/belay/fault/docker"
 	"github.com/belay-dr/belay/fault/kubernetes"
 	"github.com/belay-dr/belay/fault/plugin/endpoint"
 	"github.com/belay-dr/belay/fault/postgres"
@@ -18,10 +19,10 @@ import (
 
 // Kinds are all faults.
 func Kinds() fault.Kinds {
-	return fault.Together(targets.Host(), remote.Kinds(targets.Host()), proxy.Kinds(), endpoint.Kinds(), postgres.Kinds(), kubernetes.Kinds(), aws.Kinds())
+	return fault.Together(targets.Host(), remote.Kinds(targets.Host()), proxy.Kinds(), endpoint.Kinds(), postgres.Kinds(), kubernetes.Kinds(), aws.Kinds(), docker.Kinds())
 }
 
 // Capabilities says which of them can be made from here. It looks, and changes nothing that outlives the call.
 func Capabilities(ctx context.Context) []fault.Capability {
-	return slices.Concat(targets.HostCapabilities(ctx), remote.Capabilities(ctx), proxy.Capabilities(ctx), endpoint.Capabilities(ctx), postgres.Capabilities(ctx), kubernetes.Capabilities(ctx), aws.Capabilities(ctx))
+	return slices.Concat(targets.HostCapabilities(ctx), remote.Capabilities(ctx), proxy.Capabilities(ctx), endpoint.Capabilities(ctx), postgres.Capabilities(ctx), kubernetes.Capabilities(ctx), aws.Capabilities(ctx), docker.Capabilities(ctx))
 }
