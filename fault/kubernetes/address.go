@@ -177,7 +177,7 @@ func passing(err error) bool {
 }
 
 // patience is how long a revert waits for an API server that is away, in each of its attempts.
-const patience = 5 * time.Second
+const patience = 2 * time.Second
 
 // patiently tries again while an error may go away.
 func patiently(ctx context.Context, try func() error) error {

@@ -206,9 +206,8 @@ func (b *bench) struck(namespace string) bool {
 	return err == nil && slices.ContainsFunc(list.Items, func(p unstructured.Unstructured) bool { return p.GetAnnotations()[chaotic] != "" })
 }
 
-func (b *bench) chaosRig(t testing.TB, kind, group, resource string, config func(namespace string) map[string]any) faulttest.Rig {
-	namespace := b.fresh(kind)
-	b.Namespace(t, namespace)
+func (b *bench) chaosRig(t testing.TB, group, resource string, config func(namespace string) map[string]any) faulttest.Rig {
+	namespace := b.namespace(t)
 	b.Workload(t, "Deployment", namespace, "web", 1, "")
 	at := b.Resource(group, "v1alpha1", resource, namespace)
 	r := b.rig(t, config(namespace))
@@ -220,7 +219,7 @@ func (b *bench) chaosRig(t testing.TB, kind, group, resource string, config func
 }
 
 func (b *bench) meshRig(t testing.TB) faulttest.Rig {
-	return b.chaosRig(t, "mesh", "chaos-mesh.org", "networkchaos", func(namespace string) map[string]any {
+	return b.chaosRig(t, "chaos-mesh.org", "networkchaos", func(namespace string) map[string]any {
 		return map[string]any{"namespace": namespace, "chaos_mesh": map[string]any{"kind": "NetworkChaos", "spec": networkDelay("web")}}
 	})
 }
@@ -233,7 +232,7 @@ func networkDelay(app string) map[string]any {
 }
 
 func (b *bench) litmusRig(t testing.TB) faulttest.Rig {
-	return b.chaosRig(t, "litmus", "litmuschaos.io", "chaosengines", func(namespace string) map[string]any {
+	return b.chaosRig(t, "litmuschaos.io", "chaosengines", func(namespace string) map[string]any {
 		return map[string]any{"namespace": namespace, "litmus": map[string]any{"spec": map[string]any{
 			"appinfo":             map[string]any{"appns": namespace, "applabel": "app=web", "appkind": "deployment"},
 			"chaosServiceAccount": "default", "experiments": []any{map[string]any{"name": "pod-x"}},

@@ -2,8 +2,9 @@ package kubernetes
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
-	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,10 +21,7 @@ import (
 func TestMain(m *testing.M) { kubetest.Main(m, Kinds(), nil) }
 
 // bench is a cluster and what the rigs need of it. Its eyes and hands are a client of their own.
-type bench struct {
-	*kubetest.Cluster
-	n atomic.Int64
-}
+type bench struct{ *kubetest.Cluster }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
@@ -31,11 +29,18 @@ func newBench(t *testing.T) *bench {
 	if c == nil {
 		return nil
 	}
-	return &bench{Cluster: c}
+	return &bench{c}
 }
 
 // fresh is a name that no other rig has.
-func (b *bench) fresh(prefix string) string { return fmt.Sprintf("%s-%d", prefix, b.n.Add(1)) }
+func (b *bench) fresh(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()[:8]) }
+
+// namespace is a fresh one.
+func (b *bench) namespace(t testing.TB) string {
+	name := b.fresh("test")
+	b.Namespace(t, name)
+	return name
+}
 
 // spec is a fault in the cluster.
 func (b *bench) rig(t testing.TB, config map[string]any) faulttest.Rig {
@@ -94,21 +99,21 @@ func TestConformance(t *testing.T) {
 	b.installChaos(t)
 	t.Run("delete", func(t *testing.T) {
 		t.Parallel()
-		b.Namespace(t, "delete")
-		faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.deleteRig(t, "delete") })
+		namespace := b.namespace(t)
+		faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.deleteRig(t, namespace) })
 	})
 	t.Run("scale", func(t *testing.T) {
 		t.Parallel()
-		b.Namespace(t, "scale")
-		faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.scaleRig(t, "scale") })
+		namespace := b.namespace(t)
+		faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.scaleRig(t, namespace) })
 	})
 	// All faults have the same ID, and nodes have no namespaces: one of these at a time, or they would find each other's marks.
 	t.Run("nodes", func(t *testing.T) {
 		t.Parallel()
-		b.Namespace(t, "nodes")
+		namespace := b.namespace(t)
 		t.Run("cordon", func(t *testing.T) { faulttest.Run(t, b.cordonRig) })
 		t.Run("drain", func(t *testing.T) {
-			faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.drainRig(t, "nodes") })
+			faulttest.Run(t, func(t testing.TB) faulttest.Rig { return b.drainRig(t, namespace) })
 		})
 		t.Run("taint", func(t *testing.T) { faulttest.Run(t, b.taintRig) })
 	})
@@ -151,9 +156,12 @@ func (b *bench) scaleRig(t testing.TB, namespace string) faulttest.Rig {
 }
 
 func (b *bench) cordonRig(t testing.TB) faulttest.Rig {
-	name := b.fresh("cordon")
+	return b.unschedulableRig(t, b.fresh("cordon"), "cordon")
+}
+
+func (b *bench) unschedulableRig(t testing.TB, name, kind string) faulttest.Rig {
 	b.Node(t, name, kubetest.Zones()[1])
-	r := b.rig(t, map[string]any{"cordon": map[string]any{"node": name}})
+	r := b.rig(t, map[string]any{kind: map[string]any{"node": name}})
 	r.Broken = func() bool { return truth(get(b.Nodes(), name), "spec", "unschedulable") }
 	r.Change = func() { patch(t, b.Nodes(), name, `{"spec": {"unschedulable": false}}`) }
 	r.Intact = func() bool { return !r.Broken() }
@@ -162,10 +170,9 @@ func (b *bench) cordonRig(t testing.TB) faulttest.Rig {
 }
 
 func (b *bench) drainRig(t testing.TB, namespace string) faulttest.Rig {
-	r := b.cordonRig(t)
-	name := fmt.Sprintf("cordon-%d", b.n.Load())
+	name := b.fresh("drain")
+	r := b.unschedulableRig(t, name, "drain")
 	b.Workload(t, "Deployment", namespace, name, 1, fmt.Sprintf(`"nodeSelector": {"kubernetes.io/hostname": %q}`, name))
-	r.Spec = b.rig(t, map[string]any{"drain": map[string]any{"node": name}}).Spec
 	return r
 }
 
@@ -192,8 +199,7 @@ func (b *bench) taintRig(t testing.TB) faulttest.Rig {
 }
 
 func (b *bench) blockRig(t testing.TB) faulttest.Rig {
-	namespace := b.fresh("block")
-	b.Namespace(t, namespace)
+	namespace := b.namespace(t)
 	b.Workload(t, "Deployment", namespace, "web", 1, "")
 	at := b.Resource("networking.k8s.io", "v1", "networkpolicies", namespace)
 	r := b.rig(t, map[string]any{"namespace": namespace, "block": map[string]any{"selector": "app=web"}})

@@ -31,7 +31,7 @@ type Cluster struct {
 
 	dir    string
 	mu     sync.Mutex
-	keeper io.Writer
+	keeper io.WriteCloser
 	said   *bufio.Reader
 }
 
@@ -43,6 +43,21 @@ var shared = sync.OnceValues(start)
 func Start(t testing.TB) *Cluster {
 	t.Helper()
 	c, err := shared()
+	return c.given(t, err)
+}
+
+// Own starts a cluster for one test that does to it what others would suffer from. It ends with the test.
+func Own(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := start()
+	if c = c.given(t, err); c != nil {
+		t.Cleanup(func() { _ = c.keeper.Close() })
+	}
+	return c
+}
+
+func (c *Cluster) given(t testing.TB, err error) *Cluster {
+	t.Helper()
 	switch {
 	case errors.Is(err, errNotBuilt) && os.Getenv("CI") != "true":
 		t.Logf("NOT TESTED AGAINST A REAL KUBERNETES API: %v", err)

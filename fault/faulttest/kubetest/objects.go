@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,10 +191,21 @@ func (c *Cluster) Ready(t testing.TB, namespace, selector string, want int) {
 			}
 		}
 		if ready != want || len(pods.Items) != want {
-			return fmt.Errorf("%d of %d are", ready, len(pods.Items))
+			return fmt.Errorf("%d of %d are: %s", ready, len(pods.Items), states(pods.Items))
 		}
 		return nil
 	})
+}
+
+// states says how some pods are.
+func states(pods []unstructured.Unstructured) string {
+	var out []string
+	for _, p := range pods {
+		node, _, _ := unstructured.NestedString(p.Object, "spec", "nodeName")
+		conditions, _, _ := unstructured.NestedSlice(p.Object, "status", "conditions")
+		out = append(out, fmt.Sprintf("%s on %q, deleted %v, %v", p.GetName(), node, p.GetDeletionTimestamp(), conditions))
+	}
+	return strings.Join(out, "; ")
 }
 
 // Until waits until try has no error any more.
