@@ -1,10 +1,13 @@
 package network
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -176,4 +179,69 @@ func (s *line) until(b *testing.B, cut bool, call func() error) time.Duration {
 		first = s.again
 	}
 	return max(0, s.sent[first]-began)
+}
+
+// holderVar is the fault that TestBenchHolder holds for BenchmarkKilled.
+const holderVar = "BELAY_NETWORK_BENCH_HOLD"
+
+// TestBenchHolder is carried out by BenchmarkKilled: a process that makes a fault and waits to be killed.
+func TestBenchHolder(t *testing.T) {
+	text := os.Getenv(holderVar)
+	if text == "" {
+		return
+	}
+	var config object
+	if err := json.Unmarshal([]byte(text), &config); err != nil {
+		t.Fatal(err)
+	}
+	inject(t, "f1", config)
+	fmt.Println("held")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// BenchmarkKilled prints how long after kill -9 of the only process that knows of it a fault is gone, without anybody who reverts
+// it.
+func BenchmarkKilled(b *testing.B) {
+	if !nettest.Root(b) {
+		return
+	}
+	for _, way := range []struct{ name, action string }{
+		{"drop", `"partition": "10.77.0.2"`},
+		{"reject", `"partition": {"to": ["10.77.0.2"], "how": "reject"}`},
+		{"loss", `"loss": {"to": ["10.77.0.2"], "percent": 100}`},
+	} {
+		b.Run(way.name, func(b *testing.B) {
+			here, there := nettest.Pair(b)
+			s := stream(b, here, there)
+			var took []time.Duration
+			for b.Loop() {
+				cmd := exec.Command("/proc/self/exe", "-test.run=^TestBenchHolder$")
+				cmd.Env = append(os.Environ(), fmt.Sprintf(`%s={%s, "netns": %q}`, holderVar, way.action, here.Name))
+				if _, err := cmd.StdinPipe(); err != nil {
+					b.Fatal(err)
+				}
+				out, err := cmd.StdoutPipe()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := cmd.Start(); err != nil {
+					b.Fatal(err)
+				}
+				line, err := bufio.NewReader(out).ReadString('\n')
+				if err != nil || line != "held\n" {
+					b.Fatalf("it said %q, %v", line, err)
+				}
+				n, _ := s.at()
+				for sent := 0; sent < n+3*gap; sent, _ = s.at() {
+					time.Sleep(time.Millisecond)
+				}
+				took = append(took, s.until(b, false, cmd.Process.Kill))
+				_ = cmd.Wait()
+			}
+			b.ReportMetric(0, "ns/op")
+			slices.Sort(took)
+			b.ReportMetric(micros(took[len(took)/2]), "gone-p50-µs")
+			b.ReportMetric(micros(took[len(took)*99/100]), "gone-p99-µs")
+		})
+	}
 }
