@@ -60,7 +60,7 @@ func burnWork(stdin io.Reader, stdout io.Writer) error {
 // began, so that neither a late timer nor a busy machine makes it drift; what it missed by more than a cycle it does not catch up.
 func burnThread(load float64) {
 	runtime.LockOSThread()
-	due, next := threadTime(), time.Now()
+	due, next, n := threadTime(), time.Now(), uint64(1)
 	for {
 		next = next.Add(cycle)
 		due += time.Duration(load * float64(cycle))
@@ -68,7 +68,7 @@ func burnThread(load float64) {
 		due = max(due, used-cycle)
 		due = min(due, used+cycle)
 		for used < due && (load == 1 || time.Now().Before(next)) {
-			spin()
+			n = spin(n)
 			used = threadTime()
 		}
 		if wait := time.Until(next); wait < -cycle || load == 1 {
@@ -83,8 +83,7 @@ func burnThread(load float64) {
 // spin is a few microseconds of work.
 //
 //go:noinline
-func spin() uint64 {
-	n := uint64(1)
+func spin(n uint64) uint64 {
 	for range 2000 {
 		n = n*6364136223846793005 + 1442695040888963407
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/fault/proc"
 )
 
 func (d *DiskFill) target() fault.Target { return &fill{DiskFill: d} }
@@ -22,12 +24,14 @@ type fill struct {
 	file *os.File
 }
 
-// fillUndo has nothing that could be taken back by another process.
+// fillUndo has nothing that another process could take back: it can only wait until the kernel has.
 type fillUndo struct {
 	Dir string `json:"dir"`
 	// Bytes is how much was asked for; 0 means all but Leave.
 	Bytes int64 `json:"bytes,omitempty"`
 	Leave int64 `json:"leave,omitempty"`
+	// Holder is who has the file open.
+	Holder *proc.Process `json:"holder,omitempty"`
 }
 
 // all says that nothing is to be left.
@@ -177,9 +181,21 @@ func nameless(dir string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), dir), nil
 }
 
-func (d *fill) Inject(ctx context.Context, undo json.RawMessage, _ fault.Save) error {
+func (d *fill) Inject(ctx context.Context, undo json.RawMessage, save fault.Save) error {
 	u, err := readFill(undo)
 	if err != nil {
+		return err
+	}
+	me, err := proc.Self()
+	if err != nil {
+		return err
+	}
+	u.Holder = &me
+	b, err := json.Marshal(u)
+	if err != nil {
+		return err
+	}
+	if err := save(b); err != nil {
 		return err
 	}
 	if d.file, err = nameless(u.Dir); err != nil {
@@ -302,20 +318,36 @@ func writeAll(ctx context.Context, dir string, enough int64) (int64, error) {
 	return wrote, ctx.Err()
 }
 
-// Revert closes the file. In another process there is nothing to close: the kernel has.
-func (d *fill) Revert(context.Context, json.RawMessage, fault.Save) (fault.Outcome, error) {
-	if d.file == nil {
-		return fault.Outcome{}, nil
+// Revert closes the file. In another process there is nothing to close: the kernel does that when the holder ends, and this
+// waits until it has.
+func (d *fill) Revert(ctx context.Context, undo json.RawMessage, save fault.Save) (fault.Outcome, error) {
+	if d.file != nil {
+		_ = d.file.Close() // what matters is that it is no longer open, and it never is after this
+		d.file = nil
 	}
-	err := d.file.Close()
-	d.file = nil
-	return fault.Outcome{}, err
+	u, err := readFill(undo)
+	switch {
+	case err != nil || u.Holder == nil:
+		return fault.Outcome{}, err
+	case u.Holder.PID == os.Getpid():
+		u.Holder = nil
+		b, err := json.Marshal(u)
+		return fault.Outcome{}, errors.Join(err, save(b))
+	}
+	if !waitEnded(ctx, *u.Holder, 10*time.Second) {
+		return fault.Outcome{}, fmt.Errorf("process %d, which fills %s, does not end", u.Holder.PID, u.Dir)
+	}
+	return fault.Outcome{}, nil
 }
 
-// Residue has nothing to look for: the file never had a name, and nobody has it open.
-func (d *fill) Residue(context.Context, json.RawMessage) ([]string, error) {
-	if d.file != nil {
-		return []string{"the file without a name in " + d.Dir}, nil
+// Residue has nothing to look for but who has the file open: it never had a name.
+func (d *fill) Residue(_ context.Context, undo json.RawMessage) ([]string, error) {
+	u, err := readFill(undo)
+	if err != nil {
+		return nil, err
+	}
+	if d.file != nil || u.Holder != nil && u.Holder.PID != os.Getpid() && !ended(*u.Holder) {
+		return []string{"the file without a name in " + u.Dir}, nil
 	}
 	return nil, nil
 }
