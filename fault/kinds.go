@@ -52,7 +52,7 @@ func (k Kinds) Decode(spec Spec) (Target, error) {
 	}
 	make, ok := k[spec.Kind]
 	if !ok {
-		return nil, fmt.Errorf("unknown fault %q: this program knows %s", spec.Kind, strings.Join(slices.Sorted(maps.Keys(k)), ", "))
+		return nil, fmt.Errorf("%w %q: this program knows %s", ErrUnknown, spec.Kind, strings.Join(slices.Sorted(maps.Keys(k)), ", "))
 	}
 	c := make()
 	if err := StrictJSON(spec.Config, c); err != nil {
