@@ -94,7 +94,7 @@ func TestProcess(t *testing.T) {
 		"no permit":     {func(p string) string { return strings.Replace(line(p, ""), "test", "", 1) }, nil, 3, `refused: no permit: let an exercise ask for one, or give "no_playbook": "reason" outside production`, "", ""},
 		"production":    {func(p string) string { return line(p, `, "production": true`) }, nil, 3, "refused: a fault in production needs a permit", "", ""},
 		"unknown field": {func(p string) string { return line(p, `, "netns": "x"`) }, nil, 2, `read request: fault file: json: unknown field "netns"`, "", ""},
-		"unknown fault": {func(p string) string { return strings.Replace(line(p, ""), "file", "disk", 1) }, nil, 2, `read request: unknown fault "disk": this program knows command, file, process`, "", ""},
+		"unknown fault": {func(p string) string { return strings.Replace(line(p, ""), "file", "disk", 1) }, nil, 2, `read request: unknown fault "disk": this program knows clock, command, `, "", ""},
 		"not there":     {func(p string) string { return line(p+"x", "") }, nil, 3, "refused: plan fault:", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
