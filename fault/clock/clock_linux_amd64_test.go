@@ -261,9 +261,10 @@ func TestAccuracy(t *testing.T) {
 			mono, wall := atomic.LoadInt64(&v.m.Mono), time.Now()
 			h := inject(t, v.pid, shift)
 			seen := h.confirm()
-			if how == "idle" && !strings.Contains(seen, "asked its clock") {
+			if !strings.Contains(seen, "asked for the time") {
 				t.Errorf("%s: confirmed by %q", how, seen)
 			}
+			t.Log(seen)
 			got, ok := v.ahead()
 			if !ok || (got-want).Abs() > 200*time.Millisecond {
 				t.Errorf("%s: asked for %s, got %s (%v)", how, shift, got, ok)
@@ -289,7 +290,7 @@ func TestAccuracy(t *testing.T) {
 // TestManyTimes patches a busy process again and again: no thread may ever run into half of a change.
 func TestManyTimes(t *testing.T) {
 	v := start(t, "busy")
-	rounds := 50
+	rounds := 10
 	if os.Getenv("BELAY_TORTURE") != "" {
 		rounds = 2000
 	}

@@ -211,7 +211,7 @@ while True:
 	check("before", 0)
 	for _, shift := range []time.Duration{24 * time.Hour, -time.Hour} {
 		h := inject(t, pid, signed(shift))
-		if seen := h.confirm(); !strings.Contains(seen, "asked its clock") {
+		if seen := h.confirm(); !strings.Contains(seen, "asked for the time") {
 			t.Errorf("confirmed by %q", seen)
 		}
 		check("shifted by "+signed(shift), shift)

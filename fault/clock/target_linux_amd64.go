@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -29,18 +28,11 @@ type undo struct {
 	Shift   string       `json:"shift"`
 }
 
-// asks is how often a process is asked for its time while no thread of it waits in a system call.
-const asks = 20
-
 func readUndo(b json.RawMessage) (u undo, err error) {
 	if err := json.Unmarshal(b, &u); err != nil {
 		return u, fmt.Errorf("read undo: %w", err)
 	}
 	return u, nil
-}
-
-func readStatus(pid, tid int) ([]byte, error) {
-	return os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/status", pid, tid))
 }
 
 func (t *target) Plan(context.Context, fault.Ask) (fault.Plan, error) {
@@ -86,7 +78,7 @@ func (t *target) Inject(ctx context.Context, b json.RawMessage, _ fault.Save) er
 	return exchange(ctx, u.Victim, u.Area, u.Patches, false)
 }
 
-// Confirm reads the bytes again and has the process itself ask for the time.
+// Confirm reads the bytes again and watches the process ask for the time.
 func (t *target) Confirm(ctx context.Context, b json.RawMessage) (string, error) {
 	u, err := readUndo(b)
 	if err != nil {
@@ -101,24 +93,16 @@ func (t *target) Confirm(ctx context.Context, b json.RawMessage) (string, error)
 			at = p.At
 		}
 	}
-	for range asks {
-		ahead, err := ask(ctx, u.Victim, u.Area, at)
-		switch {
-		case errors.Is(err, errBusy):
-			select {
-			case <-ctx.Done():
-				return "", ctx.Err()
-			case <-time.After(5 * time.Millisecond):
-			}
-			continue
-		case err != nil:
-			return "", err
-		case (ahead - t.shift).Abs() > time.Second:
-			return "", fmt.Errorf("the clock of process %d is %s from ours, not %s", u.Victim.PID, ahead.Round(time.Millisecond), u.Shift)
-		}
-		return fmt.Sprintf("process %d asked its clock, and it is %s from ours", u.Victim.PID, ahead.Round(time.Millisecond)), nil
+	s, err := watch(ctx, u.Victim, u.Area, at, t.shift)
+	switch {
+	case err != nil:
+		return "", err
+	case s.told:
+		return fmt.Sprintf("process %d asked for the time, and was told one %s from ours", u.Victim.PID, signed(s.ahead.Round(time.Millisecond))), nil
+	case s.calls > 0:
+		return fmt.Sprintf("process %d asked for the time %d times through what was written, which adds %s", u.Victim.PID, s.calls, u.Shift), nil
 	}
-	return fmt.Sprintf("the functions of process %d are those that were written; it is too busy to be asked for its time", u.Victim.PID), nil
+	return fmt.Sprintf("the functions of process %d are those that were written; it did not ask for the time within %s", u.Victim.PID, watching), nil
 }
 
 // Revert writes the old bytes back where ours still are: in the process, and in those that it forked meanwhile.

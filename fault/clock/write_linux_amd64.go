@@ -17,11 +17,13 @@ const (
 	// tries is how often a process is stopped again because of a signal, and between how long it runs.
 	tries   = 200
 	between = 2 * time.Millisecond
-	// maxSteps is how many instructions a thread may take to leave the vDSO.
-	maxSteps = 5000
+	// nudges is how often threads may be let go on to leave the vDSO, each time a little longer than the last, up to longest.
+	nudges   = 500
+	shortest = 10 * time.Microsecond
+	longest  = 2 * time.Millisecond
 )
 
-// stopped stops every thread of a process, lets those that are in its vDSO go out of it, and does something.
+// stopped stops every thread of a process outside its vDSO, and does something.
 func stopped(ctx context.Context, p proc.Process, a area, do func(trace.Tracing) error) error {
 	var err error
 	for range tries {
@@ -39,7 +41,7 @@ func stopped(ctx context.Context, p proc.Process, a area, do func(trace.Tracing)
 			return do(x)
 		})
 		err = errors.Join(err, h.Release(ctx))
-		if !errors.Is(err, trace.ErrSignal) && !errors.Is(err, errInside) {
+		if !errors.Is(err, errInside) {
 			return err
 		}
 		select {
@@ -51,29 +53,32 @@ func stopped(ctx context.Context, p proc.Process, a area, do func(trace.Tracing)
 	return err
 }
 
-// leave steps each thread out of the vDSO.
+// leave lets the threads that stand in the vDSO run until they stand elsewhere. The others stay where they are. A thread may
+// make another one meanwhile, so it looks until nobody is inside.
 func leave(x trace.Tracing, a area) error {
-	for _, tid := range x.Threads() {
-		for n := 0; ; n++ {
-			var regs unix.PtraceRegs
-			if err := unix.PtraceGetRegs(tid, &regs); err != nil {
-				if errors.Is(err, unix.ESRCH) {
-					break // it has ended
-				}
-				return fmt.Errorf("read registers of thread %d: %w", tid, err)
-			}
-			if !a.holds(regs.Rip) {
-				break
-			}
-			if n == maxSteps {
-				return fmt.Errorf("thread %d does not leave the vDSO", tid)
-			}
-			if err := x.Step(tid); err != nil {
-				return err
+	about := shortest
+	for range nudges {
+		var inside []int
+		for _, tid := range x.Threads() {
+			if holds(a, tid) {
+				inside = append(inside, tid)
 			}
 		}
+		if len(inside) == 0 {
+			return nil
+		}
+		if err := x.Nudge(about, inside...); err != nil {
+			return err
+		}
+		about = min(about*3/2, longest)
 	}
-	return nil
+	return errors.New("its threads do not leave the vDSO")
+}
+
+// holds says that a thread stands in the area. One that has ended stands nowhere.
+func holds(a area, tid int) bool {
+	var regs unix.PtraceRegs
+	return unix.PtraceGetRegs(tid, &regs) == nil && a.holds(regs.Rip)
 }
 
 // exchange writes each patch whose place holds what it is to replace. Others are left alone.

@@ -10,14 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSignal says that a signal came between two instructions. It is kept, and arrives when the thread goes on: let go and
-// try again.
-var ErrSignal = errors.New("a signal came in between")
-
-// stepBound is how long one instruction may take.
-const stepBound = time.Second
-
-// Tracing is what may be asked of the threads while they are stopped. It is only for the thread that traces.
+// Tracing is what may be asked of the threads while they are stopped. It is only for the thread that traces. Nothing here
+// changes a register or steps through instructions: should this process be killed, the kernel lets every thread go on
+// as if nothing had been.
 type Tracing struct{ t *tracer }
 
 // On runs f on the tracing thread, the only one that the kernel lets ask.
@@ -36,46 +31,73 @@ func (x Tracing) Threads() []int {
 	return out
 }
 
-// Signalled says that a signal is on its way to a thread.
-func (x Tracing) Signalled(tid int) bool { return x.t.threads[tid].signal != 0 }
-
-// Step lets a thread do one instruction.
-func (x Tracing) Step(tid int) error {
-	th := x.t.threads[tid]
-	for {
-		if err := unix.PtraceSingleStep(tid); err != nil {
-			return fmt.Errorf("step thread %d: %w", tid, err)
-		}
-		ws, err := wait(tid)
-		if err != nil {
+// Nudge lets threads run for about so long, and stops them again.
+func (x Tracing) Nudge(about time.Duration, tids ...int) error {
+	for _, tid := range tids {
+		if err := x.t.resume(tid, unix.PTRACE_CONT); err != nil {
 			return err
 		}
-		switch event := uint32(ws) >> 16; {
-		case !ws.Stopped():
-			delete(x.t.threads, tid)
-			return fmt.Errorf("thread %d has ended", tid)
-		case event != 0: // a stop of ours, and no instruction
-		case ws.StopSignal() == unix.SIGTRAP:
-			return nil
-		case th.signal == 0:
-			th.signal = ws.StopSignal()
-			return ErrSignal
-		default:
-			return ErrSignal
+	}
+	time.Sleep(about)
+	for _, tid := range tids {
+		if err := unix.PtraceInterrupt(tid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("interrupt thread %d: %w", tid, err)
 		}
 	}
+	return x.t.settle(nil, stopBound)
 }
 
-func wait(tid int) (ws unix.WaitStatus, err error) {
-	for end := time.Now().Add(stepBound); time.Now().Before(end); {
-		got, err := unix.Wait4(tid, &ws, unix.WALL|unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return ws, fmt.Errorf("wait for thread %d: %w", tid, err)
-		case got == tid:
-			return ws, nil
+// Watch lets all threads run for at most so long, and calls seen when one comes out of a system call. When seen returns
+// true, or the time is over, all are stopped again.
+func (x Tracing) Watch(about time.Duration, seen func(tid int) bool) error {
+	t := x.t
+	t.calls = map[int]bool{}
+	defer func() { t.calls = nil }()
+	for _, tid := range x.Threads() {
+		if err := t.resume(tid, unix.PTRACE_SYSCALL); err != nil {
+			return err
 		}
 	}
-	return ws, fmt.Errorf("thread %d does not come back from one instruction", tid)
+	found := false
+	for began := time.Now(); time.Since(began) < about && !found; {
+		t.reap()
+		rested := true
+		for tid, th := range t.threads {
+			if !th.stopped {
+				continue
+			}
+			rested = false
+			if t.calls[tid] && seen(tid) {
+				found = true
+				break
+			}
+			delete(t.calls, tid)
+			if err := t.resume(tid, unix.PTRACE_SYSCALL); err != nil {
+				return err
+			}
+		}
+		if rested {
+			time.Sleep(20 * time.Microsecond)
+		}
+	}
+	for tid, th := range t.threads {
+		if !th.stopped {
+			_ = unix.PtraceInterrupt(tid)
+		}
+	}
+	return t.settle(nil, stopBound)
+}
+
+// resume lets a stopped thread go on, with the signal that was on its way.
+func (t *tracer) resume(tid int, how int) error {
+	th := t.threads[tid]
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(how), uintptr(tid), 0, uintptr(th.signal), 0, 0)
+	if errno == unix.ESRCH {
+		return nil // it has been killed
+	}
+	if errno != 0 {
+		return fmt.Errorf("let thread %d go on: %w", tid, errno)
+	}
+	th.stopped, th.signal = false, 0
+	return nil
 }

@@ -16,6 +16,8 @@ import (
 const (
 	// reapEvery is how often ended threads are taken note of; until then their parent does not see the end.
 	reapEvery = 10 * time.Millisecond
+	// systemCall marks the stops at system calls.
+	systemCall = 0x80
 	// stopBound is how long a thread may take to stop. One that is deep in the kernel does not.
 	stopBound = 5 * time.Second
 )
@@ -39,6 +41,8 @@ type tracer struct {
 	tid int
 	// threads are the traced ones: by thread ID the process, and the signal that it is to get when it goes on.
 	threads map[int]*thread
+	// calls are the threads that stopped at a system call, while that is asked for.
+	calls map[int]bool
 }
 
 type thread struct {
@@ -152,8 +156,6 @@ func (h *Hold) Stopped(p proc.Process) (int, error) {
 
 // seizeAll stops every thread of every process.
 func (t *tracer) seizeAll(ctx context.Context, procs []proc.Process) error {
-	ctx, cancel := context.WithTimeout(ctx, stopBound)
-	defer cancel()
 	for _, p := range procs {
 		if _, err := proc.Find(p); err != nil {
 			return fmt.Errorf("process %d: %w", p.PID, err)
@@ -190,14 +192,14 @@ func (t *tracer) seize(ctx context.Context, p proc.Process) error {
 		if !fresh {
 			return nil
 		}
-		if err := t.settle(ctx); err != nil {
+		if err := t.settle(ctx.Done(), stopBound); err != nil {
 			return err
 		}
 	}
 }
 
 func (t *tracer) seizeThread(pid, tid int) error {
-	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, unix.PTRACE_O_TRACECLONE, 0, 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACESYSGOOD, 0, 0)
 	switch {
 	case errno == 0:
 	case errno == unix.ESRCH:
@@ -217,29 +219,42 @@ func (t *tracer) seizeThread(pid, tid int) error {
 	return nil
 }
 
-// settle waits until every traced thread is stopped or has ended.
-func (t *tracer) settle(ctx context.Context) error {
-	for {
+// settle waits until every traced thread is stopped or has ended. It counts its own waking time, because this process may
+// be frozen meanwhile.
+func (t *tracer) settle(over <-chan struct{}, bound time.Duration) error {
+	const nap = 50 * time.Microsecond
+	for n := time.Duration(0); ; n++ {
 		t.reap()
-		moving := 0
-		for tid, th := range t.threads {
-			if th.stopped {
-				continue
-			}
-			// The leader of a process may have ended before its other threads. It does not stop, and does not run.
-			if i, err := proc.LookThread(th.pid, tid); err == nil && !i.Over() {
-				moving = tid
-				break
-			}
-		}
+		moving := t.moving()
 		if moving == 0 {
 			return nil
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("thread %d of process %d does not stop: it is in the kernel: %w", moving, t.threads[moving].pid, ctx.Err())
+		err := context.DeadlineExceeded
+		select {
+		case <-over:
+			err = context.Canceled
+		default:
+			if n*nap < bound {
+				time.Sleep(nap)
+				continue
+			}
 		}
-		time.Sleep(100 * time.Microsecond)
+		return fmt.Errorf("thread %d of process %d does not stop: it is in the kernel: %w", moving, t.threads[moving].pid, err)
 	}
+}
+
+// moving is a traced thread that runs; 0 when there is none. The leader of a process may have ended before its other
+// threads: it does not stop, and does not run.
+func (t *tracer) moving() int {
+	for tid, th := range t.threads {
+		if th.stopped {
+			continue
+		}
+		if i, err := proc.LookThread(th.pid, tid); err == nil && !i.Over() {
+			return tid
+		}
+	}
+	return 0
 }
 
 // reap takes note of what happened to the traced threads, and of no other child of this process.
@@ -269,9 +284,16 @@ func (t *tracer) note(tid int, ws unix.WaitStatus) {
 		t.threads[tid] = th
 	}
 	th.stopped = true
-	// Events are stops of ours. A stop without an event is a signal on its way, which is to arrive when the thread goes on.
-	if event := uint32(ws) >> 16; event == 0 {
-		th.signal = ws.StopSignal()
+	// Events are stops of ours, and so are system calls. Any other is a signal on its way, which is to arrive when the thread
+	// goes on.
+	switch signal := unix.Signal(uint32(ws) >> 8 & 0xff); {
+	case uint32(ws)>>16 != 0:
+	case signal == unix.SIGTRAP|systemCall:
+		if t.calls != nil {
+			t.calls[tid] = true
+		}
+	default:
+		th.signal = signal
 	}
 }
 
