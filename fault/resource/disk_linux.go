@@ -172,11 +172,16 @@ func diskOf(path string) (string, error) {
 
 // mountSource is what is mounted where the path is: "/dev/sda1", "tmpfs".
 func mountSource(path string) string {
+	table := "/proc/self/mountinfo"
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		real = path
 	}
-	b, _ := os.ReadFile("/proc/self/mountinfo")
+	// As another process sees it: the link in there leads to our own root by name, and to the other's in truth.
+	if pid, inner, ok := strings.Cut(strings.TrimPrefix(path, "/proc/"), "/root"); ok && strings.Trim(pid, "0123456789") == "" {
+		table, real = "/proc/"+pid+"/mountinfo", "/"+strings.TrimPrefix(inner, "/")
+	}
+	b, _ := os.ReadFile(table)
 	best, source := "", ""
 	for line := range strings.Lines(string(b)) {
 		before, after, ok := strings.Cut(line, " - ")
