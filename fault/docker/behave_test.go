@@ -47,7 +47,7 @@ func TestWrongConfigs(t *testing.T) {
 
 // TestShortForms are those that a playbook may use.
 func TestShortForms(t *testing.T) {
-	for _, config := range []string{`{"kill": "a"}`, `{"pause": ["a", "b"]}`, `{"stop": "a"}`, `{"disconnect": "a"}`, `{"stop": {"labels": ["a=b"], "grace": "1s"}}`} {
+	for _, config := range []string{`{"kill": "a"}`, `{"pause": ["a", "b"]}`, `{"stop": "a"}`, `{"disconnect": "a"}`, `{"stop": {"labels": ["a=b"], "grace": "1s"}}`, `{"resource": {"container": "a", "cpu_limit": {"share": "20%"}}}`, `{"resource": {"container": "a", "memory_limit": {"bytes": "64MiB"}}}`} {
 		if _, err := docker.Kinds().Decode(fault.Spec{Kind: "docker", Config: json.RawMessage(config)}); err != nil {
 			t.Errorf("%s: %v", config, err)
 		}

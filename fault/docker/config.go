@@ -193,11 +193,47 @@ func (r *Resource) check() map[string]string {
 	if r.Container == "" {
 		return map[string]string{"resource.container": "say which container"}
 	}
-	return below("resource", r.Resource.At(anyProcess).CheckConfig())
+	// The check wants to know whose resources; only the plan can know the process.
+	any := *r.Resource.At(anyProcess)
+	for _, w := range []struct {
+		given, checked *resource.Where
+	}{
+		{cpu(r.CPULimit), cpu(any.CPULimit)}, {memory(r.MemoryLimit), memory(any.MemoryLimit)}, {disk(r.DiskSlow), disk(any.DiskSlow)},
+	} {
+		if w.given == nil {
+			continue
+		}
+		if *w.given != (resource.Where{}) {
+			return map[string]string{"resource": "its resources are the container's: leave cgroup, pid, pid_file and alone out"}
+		}
+		w.checked.PID = anyProcess
+	}
+	return below("resource", any.CheckConfig())
 }
 
-// anyProcess stands for the container's, which only the plan can know.
+// anyProcess stands for the container's.
 const anyProcess = 1 << 22
+
+func cpu(c *resource.CPULimit) *resource.Where {
+	if c == nil {
+		return nil
+	}
+	return &c.Where
+}
+
+func memory(c *resource.MemoryLimit) *resource.Where {
+	if c == nil {
+		return nil
+	}
+	return &c.Where
+}
+
+func disk(c *resource.DiskSlow) *resource.Where {
+	if c == nil {
+		return nil
+	}
+	return &c.Where
+}
 
 // Target is the target of the one action that is there.
 func (d *Docker) Target() fault.Target {
