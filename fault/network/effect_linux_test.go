@@ -368,14 +368,17 @@ func TestShaped(t *testing.T) {
 	here, there := nettest.Pair(t)
 	there.Echo(t, 7)
 	there.Echo(t, 8)
-	for name, config := range map[string]object{
-		"delay": {"delay": object{"to": []string{"10.77.0.2:7"}, "time": "300ms", "jitter": "5ms"}},
-		"loss":  {"loss": object{"to": []string{"10.77.0.2:7"}, "percent": 100}},
-		"rate":  {"rate": object{"to": []string{"10.77.0.2:7"}, "rate": "1kbit"}},
+	for title, config := range map[string]object{
+		"delay 300ms ± 5ms": {"delay": object{"to": []string{"10.77.0.2:7"}, "time": "300ms", "jitter": "5ms"}},
+		"loss 100 %":        {"loss": object{"to": []string{"10.77.0.2:7"}, "percent": 100}},
+		"rate 1 kbit/s":     {"rate": object{"to": []string{"10.77.0.2:7"}, "rate": "1kbit"}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(title, func(t *testing.T) {
 			config["netns"] = here.Name
 			m := inject(t, "f1", config)
+			if want := title + " for everything to 10.77.0.2:7 in network namespace " + here.Name; m.plan.Target != want {
+				t.Errorf("the target is %s, want %s", m.plan.Target, want)
+			}
 			if here.Answers("tcp", "10.77.0.2:7", soon) {
 				t.Error("it answers as fast as before")
 			}
@@ -559,5 +562,25 @@ func TestSilence(t *testing.T) {
 	m.revert()
 	if !here.Answers("udp", "10.77.0.2:7", 2*time.Second) {
 		t.Error("it does not answer afterwards")
+	}
+}
+
+// TestOneAddressAnswers takes a name of several addresses, of which one is out of reach, for a peer that is there.
+func TestOneAddressAnswers(t *testing.T) {
+	if !nettest.Root(t) {
+		return
+	}
+	here, there := nettest.Pair(t)
+	there.Echo(t, 7)
+	several := filter.Peer{Text: "db", Nets: []netip.Prefix{prefix("192.0.2.1/32"), prefix("10.77.0.2/32"), prefix("fd77::2/128")}, Ports: []uint16{7}}
+	s := seer{here.Ref, filter.Filter{To: []filter.Peer{several}, Protocol: filter.TCP, Direction: filter.Both}}
+	found, err := s.witnesses(t.Context())
+	if err != nil || len(found) != 2 || found[0].String() != "tcp 10.77.0.2:7" || found[1].String() != "tcp [fd77::2]:7" {
+		t.Errorf("witnesses: %v, %v", found, err)
+	}
+	s.filter.To[0].Ports = []uint16{7, 9}
+	_, err = s.witnesses(t.Context())
+	if want := "nothing answers at db port 7, 9 (192.0.2.1, 10.77.0.2, fd77::2), so its loss could not be seen"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -64,7 +64,28 @@ func (n *Network) cutting(name string, a action) fault.Target {
 
 // shaped is the target of an action that another package carries out.
 func (n *Network) shaped(a action, s shape.Spec) fault.Target {
-	return shape.New(func(ctx context.Context) (shape.Place, error) { return n.find(ctx, a) }, s, shape.Best)
+	return titled{shape.New(func(ctx context.Context) (shape.Place, error) { return n.find(ctx, a) }, s, shape.Best), s.String()}
+}
+
+// titled says in its plan what is done, and not only to whom.
+type titled struct {
+	fault.Target
+	title string
+}
+
+// Plan is that of the target, with its title.
+func (t titled) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
+	p, err := t.Target.Plan(ctx, ask)
+	p.Target = t.title + " for " + p.Target
+	return p, err
+}
+
+// Lost is that of the target, if it notices by itself.
+func (t titled) Lost() <-chan struct{} {
+	if w, ok := t.Target.(fault.Watched); ok {
+		return w.Lost()
+	}
+	return nil
 }
 
 // Plan finds the place, chooses the way, and asks every peer for an answer.
@@ -242,15 +263,9 @@ func (u *undo) verb() string {
 
 // cutOff asks all witnesses at once. It is an error if one still answers.
 func (u *undo) cutOff(ctx context.Context) ([]string, error) {
-	errs := make(chan error, len(u.Witnesses))
-	for _, w := range u.Witnesses {
-		go func() { errs <- w.cutOff(ctx, u) }()
-	}
-	var all []error
-	for range u.Witnesses {
-		all = append(all, <-errs)
-	}
-	if err := errors.Join(all...); err != nil {
+	errs := make([]error, len(u.Witnesses))
+	each(len(errs), func(i int) { errs[i] = u.Witnesses[i].cutOff(ctx, u) })
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	var out []string

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -105,6 +106,20 @@ func datagram(ctx context.Context, ref netns.Ref, a netip.AddrPort, bound time.D
 	return replies, nil
 }
 
+// atOnce is how many witnesses are asked at the same time. Each takes a thread.
+const atOnce = 128
+
+// each calls f for 0 to n-1, many at once, and returns when all have returned.
+func each(n int, f func(i int)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() { f(i); <-slots })
+	}
+	all.Wait()
+}
+
 // seer looks for witnesses among the peers of a filter.
 type seer struct {
 	ref    netns.Ref
@@ -116,66 +131,68 @@ func (s seer) feels(protocol uint8, a netip.AddrPort, out bool) bool {
 	return s.filter.Match(filter.Packet{Out: out, Peer: a.Addr(), Protocol: protocol, Port: a.Port()})
 }
 
-// witnesses ask all peers at once. Each must have one.
-func (s seer) witnesses(ctx context.Context) ([]witness, error) {
-	type found struct {
-		list []witness
-		err  error
-	}
-	answers := make([]chan found, len(s.filter.To))
-	for i, p := range s.filter.To {
-		answers[i] = make(chan found, 1)
-		go func() {
-			list, err := s.peer(ctx, p)
-			answers[i] <- found{list, err}
-		}()
-	}
-	var out []witness
-	for _, c := range answers {
-		f := <-c
-		if f.err != nil {
-			return nil, f.err
-		}
-		out = append(out, f.list...)
-	}
-	return out, nil
+// candidate is an address that may become a witness for a port of a peer, or for a network.
+type candidate struct {
+	peer filter.Peer
+	port uint16
+	addr netip.Addr
+	net  netip.Prefix
 }
 
-// peer finds at least one witness for each port of a peer, or for the peer when it has none.
-func (s seer) peer(ctx context.Context, p filter.Peer) ([]witness, error) {
-	var hosts []netip.Addr
-	var out []witness
-	for _, n := range p.Nets {
-		if n.IsSingleIP() {
-			hosts = append(hosts, n.Addr())
-			continue
+// candidates are all addresses and ports of the filter.
+func (s seer) candidates() []candidate {
+	var out []candidate
+	for _, p := range s.filter.To {
+		ports := p.Ports
+		if len(ports) == 0 {
+			ports = []uint16{0}
 		}
-		w, err := s.network(ctx, n, p)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, w)
-	}
-	if len(hosts) == 0 {
-		return out, nil
-	}
-	ports := p.Ports
-	if len(ports) == 0 {
-		ports = []uint16{0}
-	}
-	for _, port := range ports {
-		var errs []error
-		found := false
-		for _, h := range hosts {
-			w, err := s.host(ctx, netip.AddrPortFrom(h, port))
-			if err == nil {
-				out, found = append(out, w), true
+		for _, n := range p.Nets {
+			if !n.IsSingleIP() {
+				out = append(out, candidate{peer: p, net: n})
 				continue
 			}
-			errs = append(errs, err)
+			for _, port := range ports {
+				out = append(out, candidate{peer: p, port: port, addr: n.Addr()})
+			}
 		}
-		if !found {
-			return nil, fmt.Errorf("nothing answers at %s, so its loss could not be seen: %w", p, errors.Join(errs...))
+	}
+	return out
+}
+
+// witnesses asks all candidates. Each port of each peer, or each peer that has none, must have a witness at one of its
+// addresses, and each network must have one.
+func (s seer) witnesses(ctx context.Context) ([]witness, error) {
+	all := s.candidates()
+	found, errs := make([]witness, len(all)), make([]error, len(all))
+	each(len(all), func(i int) {
+		c := all[i]
+		if c.addr.IsValid() {
+			found[i], errs[i] = s.host(ctx, netip.AddrPortFrom(c.addr, c.port))
+			return
+		}
+		found[i], errs[i] = s.network(ctx, c.net, c.peer)
+	})
+	type need struct {
+		peer string
+		port uint16
+	}
+	var out []witness
+	met, why := map[need]bool{}, map[need][]error{}
+	for i, c := range all {
+		n := need{c.peer.String(), c.port}
+		switch {
+		case errs[i] == nil:
+			out, met[n] = append(out, found[i]), true
+		case !c.addr.IsValid():
+			return nil, errs[i]
+		default:
+			why[n] = append(why[n], errs[i])
+		}
+	}
+	for _, c := range all {
+		if n := (need{c.peer.String(), c.port}); !met[n] {
+			return nil, fmt.Errorf("nothing answers at %s, so its loss could not be seen: %w", c.peer, errors.Join(why[n]...))
 		}
 	}
 	return out, nil
