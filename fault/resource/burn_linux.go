@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"encoding/json"
 	"io"
 	"runtime"
 	"time"
@@ -15,9 +14,8 @@ import (
 type burn struct {
 	CPUs int     `json:"cpus"`
 	Load float64 `json:"load"`
-	// For is how long it burns once it is told to, before it says how many processors it got; 0 means at once, for as long as its
-	// input is open.
-	For time.Duration `json:"for,omitempty"`
+	// Wait says that it begins when it is told to.
+	Wait bool `json:"wait,omitempty"`
 }
 
 // cycle is how often a thread pauses. It is short beside any period that a scheduler or a person looks at.
@@ -31,29 +29,21 @@ func burnWork(stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	runtime.GOMAXPROCS(b.CPUs + 2) // who waits for the end must never wait for those who burn
-	if b.For == 0 {
-		for range b.CPUs {
-			go burnThread(b.Load)
-		}
-		if err := worker.Ready(stdout); err != nil {
+	if b.Wait {
+		if err := worker.Ready(stdout); err != nil || !worker.Told(rest) {
 			return err
 		}
-		<-worker.Ended(rest)
-		return nil
 	}
-	if err := worker.Ready(stdout); err != nil || !worker.Told(rest) {
-		return err
-	}
-	began, before := time.Now(), processTime(0)
 	for range b.CPUs {
 		go burnThread(b.Load)
 	}
-	select {
-	case <-time.After(b.For):
-	case <-worker.Ended(rest):
-		return nil
+	if !b.Wait {
+		if err := worker.Ready(stdout); err != nil {
+			return err
+		}
 	}
-	return json.NewEncoder(stdout).Encode((processTime(0) - before).Seconds() / time.Since(began).Seconds())
+	<-worker.Ended(rest)
+	return nil
 }
 
 // burnThread uses that part of one processor for ever. It compares what it used with what it should have used since it

@@ -55,6 +55,19 @@ func workers() fault.Workers {
 			<-worker.Ended(rest)
 			return nil
 		},
+		// told begins when it is told to.
+		"told": func(in io.Reader, out io.Writer) error {
+			rest, err := worker.Read(in, new(any))
+			if err != nil {
+				return err
+			}
+			if err := worker.Ready(out); err != nil || !worker.Told(rest) {
+				return err
+			}
+			fmt.Fprintln(out, "told")
+			<-worker.Ended(rest)
+			return nil
+		},
 		// deaf never looks at its input and ignores all that can be ignored.
 		"deaf": func(_ io.Reader, out io.Writer) error {
 			signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
@@ -118,6 +131,25 @@ func TestStartAndStop(t *testing.T) {
 	}
 }
 
+func TestTell(t *testing.T) {
+	p, err := worker.Start("told", nil, nil, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	select {
+	case line := <-p.Lines():
+		t.Fatalf("it says %q before it is told", line)
+	case <-time.After(20 * time.Millisecond):
+	}
+	if err := p.Tell("go"); err != nil {
+		t.Fatal(err)
+	}
+	if line := <-p.Lines(); line != "told" {
+		t.Errorf("it says %q", line)
+	}
+}
+
 func TestDeafWorkerIsKilled(t *testing.T) {
 	p, err := worker.Start("deaf", nil, nil, 5*time.Second)
 	if err != nil {
@@ -139,7 +171,7 @@ func TestDoesNotBegin(t *testing.T) {
 		{"mute", 200 * time.Millisecond, "start worker mute: it did not begin within 200ms"},
 		{"wordy", 10 * time.Second, "start worker wordy: it did not begin"},
 		{"ill", 10 * time.Second, "there is no memory"},
-		{"none", 10 * time.Second, `no worker "none": there are burning, deaf, good, ill, mute, wordy`},
+		{"none", 10 * time.Second, `no worker "none": there are burning, deaf, good, ill, mute, told, wordy`},
 	} {
 		var pid int
 		_, err := worker.Start(c.name, nil, func(p int) error { pid = p; return nil }, c.bound)
