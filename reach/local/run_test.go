@@ -135,3 +135,12 @@ func TestDaemonLivesOn(t *testing.T) {
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
+
+// TestAnswer keeps standard output apart from standard error.
+func TestAnswer(t *testing.T) {
+	var answer strings.Builder
+	res, err := local.Run(t.Context(), local.Command{Argv: []string{"sh", "-c", "cat; echo oh >&2"}, Stdin: strings.NewReader("{}"), Answer: &answer})
+	if err != nil || answer.String() != "{}" || res.Output != "oh\n" {
+		t.Errorf("answer %q, output %q, %v", answer.String(), res.Output, err)
+	}
+}
