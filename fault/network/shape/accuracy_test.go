@@ -147,6 +147,7 @@ func TestShares(t *testing.T) {
 		return
 	}
 	const n = 2000
+	here, _ := echoes(t) // one for all: each fault also shows that the one before it has gone
 	for _, c := range []struct {
 		name string
 		spec Spec
@@ -164,7 +165,6 @@ func TestShares(t *testing.T) {
 		for _, direction := range []filter.Direction{filter.Out, filter.In} {
 			for _, addr := range []string{"10.77.0.2:7000", "[fd77::2]:7000"} {
 				t.Run(c.name+" "+string(direction)+" "+addr, func(t *testing.T) {
-					here, _ := echoes(t)
 					l := line{Netns: here.Name, To: []string{addr}, Direction: direction, Engine: Queue, Spec: c.spec}
 					h := l.confirmed(t)
 					share := 0.0
