@@ -3,8 +3,11 @@ package file_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,4 +140,31 @@ func TestReplacedBeforeInjection(t *testing.T) {
 			t.Errorf("%s: the file is %q", kind, b)
 		}
 	}
+}
+
+// planned plans a fault and returns its target and undo.
+func planned(t *testing.T, spec object) (fault.Target, json.RawMessage) {
+	t.Helper()
+	target, err := file.Kinds().Decode(faulttest.Spec(t, spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target, p.Undo
+}
+
+// run runs a program that knows nothing of our code.
+func run(name string, args ...string) (string, error) {
+	b, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s %v: %w: %s", name, args, err, b)
+	}
+	return string(b), err
+}
+
+func sorted(text string) string {
+	return strings.Join(slices.Sorted(strings.Lines(text)), "")
 }
