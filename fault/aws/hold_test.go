@@ -30,6 +30,7 @@ func held(t *testing.T, s fault.Spec) (*hold.Held, string) {
 // A server that is down when the fault ends: the fault is not reverted, says so, and the next sweep takes it back. The records
 // hold no secret.
 func TestServerDownAtTheEnd(t *testing.T) {
+	t.Parallel()
 	srv, ok := simulated(t)
 	if !ok {
 		return
@@ -72,6 +73,7 @@ func TestServerDownAtTheEnd(t *testing.T) {
 
 // What AWS refuses for a moment is asked again.
 func TestThrottling(t *testing.T) {
+	t.Parallel()
 	srv, ok := simulated(t)
 	if !ok {
 		return

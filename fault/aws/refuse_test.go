@@ -143,6 +143,7 @@ func TestOwnInstance(t *testing.T) {
 
 // Nobody there, nobody answering, and no credentials: each is said within seconds.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

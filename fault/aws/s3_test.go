@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
@@ -142,4 +144,71 @@ func TestDenyConformance(t *testing.T) {
 			},
 		}
 	})
+}
+
+// No policy before means none after; a policy that was changed around our statement loses that alone; and the tags of others
+// stay. One who is not named, and everything beside the prefix, is served all the time.
+func TestDenyLeavesTheRestAlone(t *testing.T) {
+	s, ok := realS3(t)
+	if !ok {
+		return
+	}
+	name := "belay-rest"
+	s.bucket(t, name, "")
+	_, err := s.runner.PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: &name, Tagging: &types.Tagging{
+		TagSet: []types.Tag{{Key: sdk.String("team"), Value: sdk.String("books")}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{"bucket": name, "prefix": "in/", "principals": []string{appARN}, "as_profile": "app"}
+	h, _ := held(t, s.spec(t, config))
+	if can(t, s.app, name, "in/x") || !can(t, s.app, name, "out/x") || !can(t, s.runner, name, "in/x") {
+		t.Error("not exactly the app is denied, not exactly below the prefix")
+	}
+	if want := "in/belay-looks-whether-this-is-denied is denied to profile app"; h.Status().Confirmed != want {
+		t.Errorf("confirmed by %q, want %q", h.Status().Confirmed, want)
+	}
+	if tags := s.tags(t, name); !strings.HasPrefix(tags, "belay:fault:f1=v1 until=") || !strings.HasSuffix(tags, " team=books") {
+		t.Errorf("the tags are %s", tags)
+	}
+	if st, err := h.Release(t.Context()); err != nil || st.State != fault.Reverted {
+		t.Fatalf("state is %s, %v", st.State, err)
+	}
+	if p := s.policy(t, name); p != "" || s.tags(t, name) != "team=books" || !can(t, s.app, name, "in/x") {
+		t.Errorf("left behind: policy %q, tags %s", p, s.tags(t, name))
+	}
+
+	h, _ = held(t, s.spec(t, config))
+	more, err := with(s.policy(t, name), statement{Sid: "theirs", Effect: "Allow", Principal: "*", Action: []string{"s3:GetObject"}, Resource: []string{"arn:aws:s3:::" + name + "/out/*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setPolicy(t, name, more)
+	st, err := h.Release(t.Context())
+	if err != nil || st.State != fault.Superseded || st.Superseded[0] != "the policy of bucket belay-rest was changed by somebody else since: only our statement was taken out" {
+		t.Fatalf("state is %s %v, %v", st.State, st.Superseded, err)
+	}
+	if p := s.policy(t, name); !strings.Contains(p, "theirs") || strings.Contains(p, "Belay") || !can(t, s.app, name, "in/x") {
+		t.Errorf("the policy is %s", p)
+	}
+	config["principals"] = []string{"arn:aws:iam::" + awstest.S3Account + ":user/runner"}
+	_, err = plan(t, s.spec(t, config))
+	if want := "arn:aws:iam::000000000000:user/runner is who makes the fault, and must be able to take it back"; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func (s store) tags(t testing.TB, name string) string {
+	t.Helper()
+	got, err := s.runner.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, tag := range got.TagSet {
+		out = append(out, sdk.ToString(tag.Key)+"="+sdk.ToString(tag.Value))
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
 }

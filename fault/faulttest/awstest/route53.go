@@ -325,3 +325,15 @@ func (r *Route53) changeTags(in map[string]any) (map[string]any, error) {
 	}
 	return nil, nil
 }
+
+// Weight is the weight of a weighted record; -1 when there is none.
+func (r *Route53) Weight(zoneID, id string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range r.zones[zoneID].records {
+		if w, ok := rec["Weight"].(int64); ok && rec["SetIdentifier"] == id {
+			return w
+		}
+	}
+	return -1
+}
