@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/resource"
@@ -93,5 +94,30 @@ func TestGoneGroup(t *testing.T) {
 	}
 	if got := read(filepath.Join(dir, file)); got != value {
 		t.Errorf("the other group's limit is %s, and was %s", got, value)
+	}
+}
+
+// TestCapabilities is about a machine on which root may do everything.
+func TestCapabilities(t *testing.T) {
+	all := resource.Capabilities(t.Context())
+	if len(all) != 7 {
+		t.Errorf("%d capabilities", len(all))
+	}
+	for _, c := range all {
+		t.Logf("%s: here %v, %s %s", c.Fault, c.Here, c.Mechanism, c.Why)
+		if c.Here == (c.Mechanism == "") || c.Here == (c.Why != "") || c.Effect == "" {
+			t.Errorf("%+v is not complete", c)
+		}
+		if os.Geteuid() == 0 && !c.Here {
+			t.Errorf("%s cannot be made by root: %s", c.Fault, c.Why)
+		}
+	}
+	// Somebody else may be looking at this very moment.
+	left := []string{""}
+	for end := time.Now().Add(5 * time.Second); len(left) > 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		left, _ = filepath.Glob("/sys/fs/cgroup/*/belay-look-*")
+	}
+	if len(left) > 0 {
+		t.Errorf("it left %v", left)
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/resource"
 )
 
 // nobody is a user who owns nothing.
@@ -83,5 +86,11 @@ func TestInsideNobody(t *testing.T) {
 		{"disk_fill", object{"dir": "/etc", "records_too": true}, "permission denied"},
 	} {
 		r.try(t)
+	}
+	for _, c := range resource.Capabilities(t.Context()) {
+		limits := c.Class == fault.Restore && c.Fidelity == fault.Host
+		if c.Here == limits || limits && !strings.Contains(c.Why, "run as root") {
+			t.Errorf("as nobody: %s: here %v, %s", c.Fault, c.Here, c.Why)
+		}
 	}
 }

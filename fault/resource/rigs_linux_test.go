@@ -433,10 +433,16 @@ func fillBytesRig(t testing.TB) faulttest.Rig {
 
 // openedIn says that some process has a file in a directory open that has no name there.
 func openedIn(dir string) bool {
-	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, fd := range fds {
-		if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, dir+"/#") {
-			return true
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range processes {
+		if !strings.Contains(read(p+"/cmdline"), filepath.Base(os.Args[0])) {
+			continue // none of ours
+		}
+		fds, _ := filepath.Glob(p + "/fd/*")
+		for _, fd := range fds {
+			if to, err := os.Readlink(fd); err == nil && strings.HasPrefix(to, dir+"/#") {
+				return true
+			}
 		}
 	}
 	return false
