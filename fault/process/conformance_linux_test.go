@@ -35,28 +35,28 @@ func TestConformance(t *testing.T) {
 
 func signalRig(t testing.TB, action string) faulttest.Rig {
 	file := filepath.Join(t.TempDir(), "app.pid")
-	start := func() *exec.Cmd {
-		cmd := run(t, "sleep", "600")
-		write(t, file, fmt.Sprintln(cmd.Process.Pid))
-		return cmd
+	start := func() int {
+		pid := foreign(t, "sleep", "600")
+		write(t, file, fmt.Sprintln(pid))
+		return pid
 	}
-	cmd := start()
+	pid := start()
 	end := func() {
-		_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-		until(t, "it has ended", func() bool { return state(cmd.Process.Pid) == 0 })
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		until(t, "it has ended", func() bool { return state(pid) == 0 })
 	}
 	r := faulttest.Rig{
 		Kinds: Kinds(), Spec: faulttest.Spec(t, object{"process": object{action: object{"pid_file": file}}}),
-		Broken: func() bool { return strings.IndexByte("Tt", state(cmd.Process.Pid)) >= 0 },
+		Broken: func() bool { return strings.IndexByte("Tt", state(pid)) >= 0 },
 		Remove: end, KernelEnds: action == "pause", OneShot: action == "kill",
 	}
 	if r.OneShot {
-		r.Broken = func() bool { return state(cmd.Process.Pid) == 0 }
+		r.Broken = func() bool { return state(pid) == 0 }
 		return r
 	}
-	var next *exec.Cmd
+	var next int
 	r.Change = func() { end(); next = start() }
-	r.Intact = func() bool { return strings.IndexByte("SR", state(next.Process.Pid)) >= 0 }
+	r.Intact = func() bool { return strings.IndexByte("SR", state(next)) >= 0 }
 	return r
 }
 

@@ -219,11 +219,12 @@ func (t *tracer) seizeThread(pid, tid int) error {
 	return nil
 }
 
-// settle waits until every traced thread is stopped or has ended. It counts its own waking time, because this process may
-// be frozen meanwhile.
+// settle waits until every traced thread is stopped or has ended. This process may be frozen meanwhile: of such a time it
+// counts only a moment, because the threads may have had none of it.
 func (t *tracer) settle(over <-chan struct{}, bound time.Duration) error {
-	const nap = 50 * time.Microsecond
-	for n := time.Duration(0); ; n++ {
+	const nap, most = 50 * time.Microsecond, 20 * time.Millisecond
+	var waited time.Duration
+	for last := time.Now(); ; {
 		t.reap()
 		moving := t.moving()
 		if moving == 0 {
@@ -234,8 +235,11 @@ func (t *tracer) settle(over <-chan struct{}, bound time.Duration) error {
 		case <-over:
 			err = context.Canceled
 		default:
-			if n*nap < bound {
+			if waited < bound {
 				time.Sleep(nap)
+				now := time.Now()
+				waited += min(now.Sub(last), most)
+				last = now
 				continue
 			}
 		}
