@@ -16,18 +16,14 @@ import (
 // answerBound is how long an engine may take to answer at all.
 const answerBound = 3 * time.Second
 
-// engine is where an engine answers. All of it is in the undo: a sweep may run in another environment.
-type engine struct {
-	host  string
-	certs string
-	tls   bool
-}
+// engine is where the config says that an engine answers; empty when it leaves that to the environment.
+type engine struct{ host string }
 
-// address is an engine as it is kept in an undo.
+// address is where an engine answers. All of it is in the undo: a sweep may run in another environment.
 type address struct {
-	Host  string `json:"host"`
+	Host string `json:"host"`
+	// Certs is the directory of the client's certificate, of an engine that asks for one.
 	Certs string `json:"certs,omitempty"`
-	TLS   bool   `json:"tls,omitempty"`
 }
 
 // address is what the config and the environment say.
@@ -35,7 +31,7 @@ func (e engine) address() address {
 	a := address{Host: e.host}
 	if a.Host == "" {
 		a.Host = os.Getenv(client.EnvOverrideHost)
-		a.Certs, a.TLS = os.Getenv(client.EnvOverrideCertPath), os.Getenv(client.EnvTLSVerify) != ""
+		a.Certs = os.Getenv(client.EnvOverrideCertPath)
 	}
 	if a.Host == "" {
 		a.Host = client.DefaultDockerHost
