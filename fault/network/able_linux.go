@@ -35,16 +35,12 @@ func able() ability {
 		table := nft.Table{Name: "belay", Family: nft.Inet, Chains: []nft.Chain{
 			{Name: "out", Hook: nft.Output, Priority: nft.BeforeNAT, Rules: []nft.Rule{{Exprs: nft.Drop()}}},
 		}}
-		owned, err := nft.Open(ref, table)
+		owned, err := nft.Open(ref, table, egress(table.Name, []string{"lo"}))
+		if a.silent = err == nil; !a.silent {
+			owned, err = nft.Open(ref, table)
+		}
 		if a.owned = err; err == nil {
-			if err := owned.Close(); err != nil {
-				return err
-			}
-			owned, err = nft.Open(ref, egress("belay", []string{"lo"}))
-			if a.silent = err == nil; a.silent {
-				return owned.Close()
-			}
-			return nil
+			return owned.Close()
 		}
 		a.plain = nft.Make(ref, table)
 		return nil

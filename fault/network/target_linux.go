@@ -286,12 +286,20 @@ func (w witness) cutOff(ctx context.Context, u *undo) error {
 	switch {
 	case w.How == silent && u.Mechanism == byRoute && (err == nil || errors.Is(err, errSilent)):
 		return fmt.Errorf("there is still a way to %s", w.Addr)
+	case u.Mechanism == byRoute && isTimeout(err):
+		return fmt.Errorf("%s does not answer, but not for want of a route", w)
 	case err != nil, w.How == silent:
 		return nil // its counter tells
 	case u.Reject && how == refuses:
 		return nil // the reset is ours, and its counter tells
 	}
 	return fmt.Errorf("%s still answers (after %s)", w, took.Round(10*time.Microsecond))
+}
+
+// isTimeout says that there was a way, and no answer. Only a counter can say that this is our doing.
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // sorted names of peers, for sentences.

@@ -30,12 +30,13 @@ const (
 	silent = "counter"
 )
 
-// How long a peer may take to answer before the fault, and when it counts as cut off.
+// How long a peer may take to answer before the fault, and when it counts as cut off. That may be short, because a counter
+// has to say so, too.
 const (
 	tcpBound  = 2 * time.Second
 	pingBound = time.Second
 	udpBound  = 300 * time.Millisecond
-	cutBound  = 250 * time.Millisecond
+	cutBound  = 100 * time.Millisecond
 )
 
 // witness is an address that answered before the fault.
