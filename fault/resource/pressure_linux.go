@@ -311,7 +311,7 @@ func (p *MemoryPressure) plan(g *cgroup.Group, u *pressureUndo, out *fault.Plan)
 	if u.Config, err = json.Marshal(hog{Bytes: want, Reserve: machine / 2}); err != nil {
 		return err
 	}
-	out.Target = fmt.Sprintf("memory: %s of the %s available to %s", Size(want), Size(r.available), r.of)
+	out.Target = fmt.Sprintf("use %s of the %s of memory that %s has left", Size(want), Size(r.available), r.of)
 	out.Changes = []string{"start a worker that takes " + Size(want)}
 	out.Radius = []string{fmt.Sprintf("every process on this machine: %s of %s stay available", Size(available-want), Size(all))}
 	out.Claims = []string{"memory of this machine"}
