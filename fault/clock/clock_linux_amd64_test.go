@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -86,28 +85,25 @@ type victim struct {
 }
 
 // program is a copy of this binary, which is not the program of the holder.
-var program = sync.OnceValue(func() string {
+func program(t testing.TB) string {
+	t.Helper()
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "belay-clock-")
-	if err != nil {
-		panic(err)
-	}
-	exe := filepath.Join(dir, asVictim)
+	exe := filepath.Join(t.TempDir(), asVictim)
 	if err := os.WriteFile(exe, self, 0o700); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return exe
-})
+}
 
 func start(t testing.TB, how string) *victim {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "told")
 	write(t, file, strings.Repeat("\x00", int(unsafe.Sizeof(told{}))))
 	v := &victim{t: t, m: mapped(file)}
-	v.pid = foreign(t, program(), file, how)
+	v.pid = foreign(t, program(t), file, how)
 	until(t, "it tells its time", func() bool { return atomic.LoadUint64(&v.m.N) > 3 })
 	return v
 }

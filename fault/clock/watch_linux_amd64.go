@@ -70,7 +70,7 @@ func (s *sight) read(x trace.Tracing, pid, tid int, answer uint64, function area
 		return nil
 	}
 	sec, nsec := int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
-	ahead := time.Unix(sec, nsec).Sub(time.Now())
+	ahead := time.Until(time.Unix(sec, nsec))
 	if nsec >= 0 && nsec < 1e9 && (ahead-shift).Abs() < time.Second {
 		s.told, s.ahead = true, ahead
 	}
