@@ -32,9 +32,9 @@ func root(t *testing.T) bool {
 		return true
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatal("file systems can be mounted only by root, and CI must test that")
+		t.Fatal("only root can do this, and CI must test it")
 	}
-	t.Log("NOT TESTED: file systems can be mounted only by root")
+	t.Log("NOT TESTED: only root can do this")
 	return false
 }
 
