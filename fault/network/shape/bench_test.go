@@ -52,6 +52,7 @@ func BenchmarkThroughput(b *testing.B) {
 		{"direct", Spec{}},
 		{"through the queue", Spec{Rate: 1e12}},
 		{"delay 1ms", Spec{Delay: time.Millisecond}},
+		{"delay 10ms", Spec{Delay: 10 * time.Millisecond}},
 		{"loss of nearly none", Spec{Loss: 1e-9}},
 		{"corrupt nearly none", Spec{Corrupt: 1e-9}},
 		{"rate 1 Gbit", Spec{Rate: 1e9}},

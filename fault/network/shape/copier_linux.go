@@ -9,11 +9,12 @@ import (
 	"github.com/belay-dr/belay/fault/network/shape/packet"
 )
 
-// mark is on the copies that we send, so that the rule which caught the packet does not catch its copy. It has none of
+// mark is on what we send, so that the rule which caught the packet does not catch it again. All faults have the same, or
+// two of them on one path would send a packet to and fro for ever. It has none of
 // the bits that routing, Kubernetes and container networks are known to use.
 const mark = 0x0be10001
 
-// copier sends packets a second time.
+// copier sends packets a second time, or those that were taken from the kernel.
 type copier struct{ v4, v6 int }
 
 // openCopier opens raw sockets in the network namespace of the calling thread. Its zero value is closed.
@@ -39,12 +40,18 @@ func raw(family int) (int, error) {
 		_ = unix.Close(fd)
 		return 0, fmt.Errorf("mark raw socket: %w", err)
 	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	}
 	return fd, nil
 }
 
+// sendBuffer is how much may wait in the interface.
+const sendBuffer = 32 << 20
+
 // send sends a whole IP packet as it is. A copy that cannot be sent, for example for want of a route, is lost as one on
 // a real line would be.
-func (c copier) send(b []byte) error {
+func (c copier) send(b []byte) {
 	to, ok := packet.Destination(b)
 	switch {
 	case !ok:
@@ -53,7 +60,6 @@ func (c copier) send(b []byte) error {
 	case to.Is6() && c.v6 > 0:
 		_ = unix.Sendto(c.v6, b, 0, &unix.SockaddrInet6{Addr: to.As16()})
 	}
-	return nil
 }
 
 func (c copier) close() {

@@ -32,6 +32,7 @@ type engine struct {
 	ended  chan struct{}
 	spec   wire.Spec
 	limits wire.Limits
+	away   bool
 	// stopping says the same as stop to a thread that is too busy to wait.
 	stopping atomic.Bool
 
@@ -45,18 +46,28 @@ type engine struct {
 	err    error
 }
 
-// bytesOf are the bytes of a packet that will be damaged or copied, and for how many of these they are still needed.
+// bytesOf are the bytes of a packet that will be damaged, copied or sent again, and how often they are still needed.
 type bytesOf struct {
 	b    []byte
 	uses int
+	// away says that the kernel has the packet no more.
+	away bool
 }
 
+// longHold is from which delay on packets that go out are not held in the kernel but taken from it and sent again. The
+// kernel counts a held packet as still in the sender's network card, and lets a connection of TCP have no more than about a
+// millisecond of them there: a delay would become a rate.
+const longHold = time.Millisecond
+
+// away says that packets are taken from the kernel and sent again.
+func away(s wire.Spec, out bool) bool { return out && s.Delay+s.ReorderBy > longHold }
+
 // startEngine binds a free queue in a namespace and serves it.
-func startEngine(ns netns.Ref, spec wire.Spec, limits wire.Limits) (*engine, error) {
+func startEngine(ns netns.Ref, spec wire.Spec, limits wire.Limits, out bool) (*engine, error) {
 	var seed [32]byte
 	_, _ = cryptorand.Read(seed[:]) // it never fails
 	e := &engine{
-		spec: spec, limits: limits, begun: time.Now(), ended: make(chan struct{}),
+		spec: spec, limits: limits, away: away(spec, out), begun: time.Now(), ended: make(chan struct{}),
 		kept: map[uint32]*bytesOf{}, chance: rand.New(rand.NewChaCha8(seed)),
 	}
 	var err error
@@ -64,10 +75,10 @@ func startEngine(ns netns.Ref, spec wire.Spec, limits wire.Limits) (*engine, err
 		return nil, fmt.Errorf("start packet engine: %w", err)
 	}
 	err = ns.Do(func() error {
-		if e.queue, err = bindFree(queueConfig(spec, limits), e.chance); err != nil {
+		if e.queue, err = bindFree(queueConfig(spec, limits, e.away), e.chance); err != nil {
 			return err
 		}
-		if spec.Duplicate > 0 {
+		if spec.Duplicate > 0 || e.away {
 			e.copies, err = openCopier()
 		}
 		return err
@@ -85,12 +96,12 @@ func startEngine(ns netns.Ref, spec wire.Spec, limits wire.Limits) (*engine, err
 const wholeRate = 1e9
 
 // queueConfig asks for as few bytes and as few packets as the spec allows.
-func queueConfig(s wire.Spec, l wire.Limits) nfqueue.Config {
+func queueConfig(s wire.Spec, l wire.Limits, away bool) nfqueue.Config {
 	c := nfqueue.Config{Copy: 64, Length: uint32(l.Packets + slack)}
-	if s.Corrupt > 0 || s.Duplicate > 0 {
+	if s.Corrupt > 0 || s.Duplicate > 0 || away {
 		c.Copy = 0xffff
 	}
-	c.Whole = s.Loss == 0 && s.Corrupt == 0 && s.Duplicate == 0 && (s.Rate == 0 || s.Rate >= wholeRate)
+	c.Whole = !away && s.Loss == 0 && s.Corrupt == 0 && s.Duplicate == 0 && (s.Rate == 0 || s.Rate >= wholeRate)
 	return c
 }
 
@@ -204,7 +215,7 @@ func (e *engine) receive() (more bool, err error) {
 			e.passed++
 			err = e.queue.Accept(p.ID, nil)
 		} else {
-			e.take(p)
+			err = e.take(p)
 		}
 		if err != nil {
 			return false, err
@@ -214,16 +225,29 @@ func (e *engine) receive() (more bool, err error) {
 }
 
 // take puts a packet on the wire of its hook.
-func (e *engine) take(p nfqueue.Packet) {
+func (e *engine) take(p nfqueue.Packet) error {
 	hook := int(p.Hook) % nfqueue.Hooks
 	w := e.wires[hook]
 	if w == nil {
 		w = wire.New(e.spec, e.limits, e.chance)
 		e.wires[hook] = w
 	}
-	if uses := w.In(e.now(), wire.Packet{ID: p.ID, Size: p.Size}); uses > 0 {
-		e.kept[p.ID] = &bytesOf{append([]byte(nil), p.Payload...), uses}
+	damaged, copied := w.In(e.now(), wire.Packet{ID: p.ID, Size: p.Size})
+	k := bytesOf{away: e.away && p.Hook == nfqueue.HookOut && len(p.Payload) == p.Size && packet.Resendable(p.Payload)}
+	for _, need := range []bool{damaged || k.away, copied} {
+		if need {
+			k.uses++
+		}
 	}
+	if k.uses == 0 {
+		return nil
+	}
+	k.b = append([]byte(nil), p.Payload...)
+	e.kept[p.ID] = &k
+	if k.away {
+		return e.queue.Drop(p.ID)
+	}
+	return nil
 }
 
 // release lets go what is due, and says when the next is.
@@ -248,21 +272,33 @@ func (e *engine) release() (time.Duration, error) {
 
 // settle does what the wire says.
 func (e *engine) settle(o wire.Out) error {
+	if k := e.kept[o.ID]; k != nil && k.away || o.Fate == wire.Copy {
+		e.resend(o)
+		return nil
+	}
 	switch o.Fate {
 	case wire.Lost, wire.Full:
 		return e.queue.Drop(o.ID)
-	case wire.Pass:
-		return e.queue.Accept(o.ID, nil)
 	case wire.Damage:
 		b := append([]byte(nil), e.bytes(o.ID)...)
-		if !packet.Damage(b, e.chance.IntN) {
-			return e.queue.Accept(o.ID, nil) // nothing in it but headers
-		}
-		return e.queue.Accept(o.ID, b)
-	case wire.Copy:
-		return e.copies.send(e.bytes(o.ID))
+		if packet.Damage(b, e.chance.IntN) {
+			return e.queue.Accept(o.ID, b)
+		} // else there is nothing in it but headers
 	}
-	return nil
+	return e.queue.Accept(o.ID, nil)
+}
+
+// resend settles a packet that the kernel has no more.
+func (e *engine) resend(o wire.Out) {
+	b := e.bytes(o.ID)
+	switch o.Fate {
+	case wire.Lost, wire.Full:
+		return
+	case wire.Damage:
+		b = append([]byte(nil), b...) // a copy of it is to come undamaged
+		packet.Damage(b, e.chance.IntN)
+	}
+	e.copies.send(b)
 }
 
 // bytes are those of a packet, and forgets them after their last use.

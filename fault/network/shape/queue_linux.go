@@ -32,7 +32,7 @@ func tableName(id string) string {
 // inject binds the queue first and sends packets there when it is being served.
 func (q *queue) inject(_ context.Context, u *undo, _ func() error) error {
 	var err error
-	if q.engine, err = startEngine(u.Netns, u.Spec, wire.DefaultLimits()); err != nil {
+	if q.engine, err = startEngine(u.Netns, u.Spec, wire.DefaultLimits(), u.Filter.Direction.Has(true)); err != nil {
 		return err
 	}
 	for _, t := range u.tables(q.engine.queue.Number()) {
@@ -59,7 +59,7 @@ func (u *undo) families() []nft.Family {
 	return families
 }
 
-// tables send the packets of the filter to a queue, but not the copies that we have made of them.
+// tables send the packets of the filter to a queue, but not those that we have sent ourselves.
 func (u *undo) tables(number uint16) []nft.Table {
 	var all []nft.Table
 	for _, family := range u.families() {
@@ -70,10 +70,8 @@ func (u *undo) tables(number uint16) []nft.Table {
 		t := nft.Table{Name: u.Queue.Table, Family: family}
 		chain := func(name string, hook nft.Hook, priority int32, out bool) {
 			matches := nft.Match(family, u.Filter, out)
-			if u.Spec.Duplicate > 0 {
-				for i, m := range matches {
-					matches[i] = slices.Concat(nft.NotMarked(mark), m)
-				}
+			for i, m := range matches {
+				matches[i] = slices.Concat(nft.NotMarked(mark), m)
 			}
 			if len(matches) > 0 {
 				t.Chains = append(t.Chains, nft.Chain{

@@ -170,3 +170,16 @@ func Destination(b []byte) (netip.Addr, bool) {
 	}
 	return netip.AddrFrom4([4]byte(b[16:20])), true
 }
+
+// least is the length that every line carries in one piece.
+const least = 1280
+
+// Resendable says that a whole packet which goes out can be sent by a raw socket instead, and be the same to its receiver: TCP,
+// which never makes one that is too long for the line, and UDP that is short. A link-local address needs more than itself.
+func Resendable(b []byte) bool {
+	l, ok := read(b)
+	if !ok || l.fragment || l.v6 && b[24] == 0xfe && b[25]&0xc0 == 0x80 {
+		return false
+	}
+	return l.proto == protoTCP || l.proto == protoUDP && len(b) <= least
+}

@@ -163,3 +163,29 @@ func FuzzDamage(f *testing.F) {
 		Destination(b)
 	})
 }
+
+func TestResendable(t *testing.T) {
+	local := ip(true, protoTCP, segment("hello"))
+	local[24], local[25] = 0xfe, 0x80
+	fragment := ip(false, protoTCP, segment("hello"))
+	fragment[6] = 0x20
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"tcp", ip(false, protoTCP, segment("hello")), true},
+		{"tcp over IPv6", ip(true, protoTCP, segment("")), true},
+		{"long tcp", ip(false, protoTCP, segment(string(make([]byte, 9000)))), true},
+		{"udp", ip(true, protoUDP, datagram("hello")), true},
+		{"long udp", ip(false, protoUDP, datagram(string(make([]byte, 1400)))), false},
+		{"icmp", ip(false, 1, []byte{8, 0, 0, 0}), false},
+		{"fragment", fragment, false},
+		{"link-local", local, false},
+		{"a piece", ip(false, protoTCP, segment("hello"))[:30], false},
+	} {
+		if got := Resendable(c.b); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}

@@ -90,9 +90,9 @@ func (w *Wire) happens(percent float64) bool {
 }
 
 // In takes a packet at a time, which never goes back. The packet, and a copy of it if there is one, comes out of Out
-// later, also when it is lost: its owner waits for the word. It returns how many of these will need the packet's bytes,
-// to damage or copy them.
-func (w *Wire) In(now time.Duration, p Packet) (bytes int) {
+// later, also when it is lost: its owner waits for the word. It says whether the packet will be damaged, and whether a copy
+// will come, because these need its bytes.
+func (w *Wire) In(now time.Duration, p Packet) (damaged, copied bool) {
 	w.stats.In++
 	lost := w.happens(w.spec.Loss)
 	twice := w.happens(w.spec.Duplicate)
@@ -104,14 +104,10 @@ func (w *Wire) In(now time.Duration, p Packet) (bytes int) {
 		if w.happens(w.spec.Corrupt) {
 			fate = Damage
 		}
-		if w.send(now, p, fate) && fate == Damage {
-			bytes++
-		}
+		damaged = w.send(now, p, fate) && fate == Damage
 	}
-	if twice && w.send(now, p, Copy) {
-		bytes++
-	}
-	return bytes
+	copied = twice && w.send(now, p, Copy)
+	return damaged, copied
 }
 
 // send puts a packet on the line, or drops it when there is no room.
