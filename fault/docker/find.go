@@ -103,22 +103,28 @@ func own(c container.InspectResponse) error {
 	if ours, err := proc.Ancestors(os.Getpid()); err == nil && c.State.Pid > 1 && slices.Contains(ours, c.State.Pid) {
 		return refused
 	}
-	// In a container the engine mounts these files from a directory that has its ID as its name.
-	b, err := os.ReadFile("/proc/self/mountinfo")
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) > 4 && slices.Contains([]string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}, f[4]) && strings.Contains(f[3], c.ID) {
-			return refused
-		}
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	if b, err := os.ReadFile("/proc/self/cgroup"); err == nil && strings.Contains(string(b), c.ID) {
+	if within(string(mounts), string(groups), c.ID) {
 		return refused
 	}
 	return nil
+}
+
+// within says that the process with these mounts and control groups is in this container: the engine mounts some files
+// from a directory that has the container's ID as its name, and names the control group after it.
+func within(mounts, groups, id string) bool {
+	for line := range strings.Lines(mounts) {
+		f := strings.Fields(line)
+		if len(f) > 4 && slices.Contains([]string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}, f[4]) && strings.Contains(f[3], id) {
+			return true
+		}
+	}
+	return strings.Contains(groups, id)
 }

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+
+	"github.com/moby/moby/api/types/container"
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/proc"
@@ -44,9 +47,9 @@ func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if err != nil {
 		return fault.Plan{}, err
 	}
-	p, err := proc.Look(c.State.Pid)
+	p, err := first(c)
 	if err != nil {
-		return fault.Plan{}, fmt.Errorf("container %s: its first process %d is not to be seen from here: is its engine in another virtual machine? %w", name(c), c.State.Pid, err)
+		return fault.Plan{}, err
 	}
 	plan, err := i.at(p.PID).Plan(ctx, ask)
 	if err != nil {
@@ -59,6 +62,26 @@ func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	plan.Target = fmt.Sprintf("container %s: %s", name(c), plan.Target)
 	plan.Radius = append(plan.Radius, "everything in container "+name(c)+", and in those that share its network or cgroup")
 	return plan, nil
+}
+
+// first is the first process of a container. Its ID is the engine's: where the engine has other process IDs than we, it would
+// be another process here, so the process has to show that it is in the container.
+func first(c container.InspectResponse) (proc.Info, error) {
+	unseen := fmt.Errorf("container %s: its first process %d is not to be seen from here: run this where its engine runs", name(c), c.State.Pid)
+	p, err := proc.Look(c.State.Pid)
+	if err != nil {
+		return p, errors.Join(unseen, err)
+	}
+	var b [2][]byte
+	for n, file := range []string{"mountinfo", "cgroup"} {
+		if b[n], err = os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.PID, file)); err != nil {
+			return p, errors.Join(unseen, err)
+		}
+	}
+	if !within(string(b[0]), string(b[1]), c.ID) {
+		return p, unseen
+	}
+	return p, nil
 }
 
 // target is the fault inside: the very one that injected, where we have it.
