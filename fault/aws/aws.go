@@ -2,7 +2,6 @@ package aws
 
 import (
 	"net/url"
-	"regexp"
 
 	"github.com/belay-dr/belay/fault"
 )
@@ -27,7 +26,7 @@ type AWS struct {
 
 // CheckConfig says what is wrong.
 func (a *AWS) CheckConfig() map[string]string {
-	if !accounts.MatchString(a.Account) {
+	if !accounts.matches(a.Account) {
 		return map[string]string{"account": "must be the account's twelve digits, in quotes"}
 	}
 	if wrong := checkEndpoint(a.Endpoint); wrong != "" {
@@ -78,7 +77,7 @@ func (a *AWS) Target() fault.Target {
 	return a.parts()[0].target(s)
 }
 
-var accounts = regexp.MustCompile(`^\d{12}$`)
+const accounts pattern = `^\d{12}$`
 
 // checkEndpoint refuses what is no address, and what holds a secret that would end up in records.
 func checkEndpoint(text string) string {

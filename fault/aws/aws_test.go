@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		}
 		for k, v := range map[string]string{
 			done: "yes", "AWS_ACCESS_KEY_ID": awstest.KeyID, "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true",
-			"AWS_CONFIG_FILE":             "/nonexistent",
+			"AWS_CONFIG_FILE":             filepath.Join(os.TempDir(), fmt.Sprintf("belay-aws-test-%d-config", os.Getpid())),
 			"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(os.TempDir(), fmt.Sprintf("belay-aws-test-%d", os.Getpid())),
 		} {
 			_ = os.Setenv(k, v)

@@ -76,7 +76,7 @@ func (i *Instances) check(action string) map[string]string {
 		return map[string]string{"watch": "goes with reboot only"}
 	}
 	for _, id := range i.Instances {
-		if !instanceID.MatchString(id) {
+		if !instanceID.matches(id) {
 			return map[string]string{"instances": fmt.Sprintf("%q is no instance ID", id)}
 		}
 	}

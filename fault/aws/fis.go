@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,10 +23,10 @@ type FIS struct {
 	Start string `yaml:"start" json:"start"`
 }
 
-var templateID = regexp.MustCompile(`^EXT[0-9A-Za-z]{1,60}$`)
+const templateID pattern = `^EXT[0-9A-Za-z]{1,60}$`
 
 func (f *FIS) check() map[string]string {
-	if !templateID.MatchString(f.Start) {
+	if !templateID.matches(f.Start) {
 		return map[string]string{"fis.start": "must be the ID of an experiment template, such as EXT0123456789"}
 	}
 	return nil
@@ -138,10 +137,10 @@ func radius(t *types.ExperimentTemplate) []string {
 	return append(out, fmt.Sprintf("%d alarms stop it", alarms))
 }
 
-var isoDuration = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
+const isoDuration pattern = `^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`
 
 func parseISO(text string) (time.Duration, error) {
-	part := isoDuration.FindStringSubmatch(text)
+	part := isoDuration.find(text)
 	if part == nil {
 		return 0, fmt.Errorf("%q is no duration", text)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ type Reboot struct {
 	Failover bool `yaml:"failover,omitempty" json:"failover,omitempty"`
 }
 
-var databaseID = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,62}$`)
+const databaseID pattern = `^[a-zA-Z][a-zA-Z0-9-]{0,62}$`
 
 func (r *RDS) check() map[string]string {
 	switch {
@@ -40,7 +39,7 @@ func (r *RDS) check() map[string]string {
 		return map[string]string{"rds.reboot": "give exactly one of instance and cluster"}
 	case r.Reboot.Cluster != "" && r.Reboot.Failover:
 		return map[string]string{"rds.reboot.failover": "goes with instance: a cluster always fails over"}
-	case !databaseID.MatchString(r.Reboot.Instance + r.Reboot.Cluster):
+	case !databaseID.matches(r.Reboot.Instance + r.Reboot.Cluster):
 		return map[string]string{"rds.reboot": fmt.Sprintf("%q is no identifier of a database", r.Reboot.Instance+r.Reboot.Cluster)}
 	}
 	return nil

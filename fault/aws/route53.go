@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -42,9 +41,9 @@ type HealthCheck struct {
 	Invert  string `yaml:"invert,omitempty" json:"invert,omitempty"`
 }
 
-var (
-	zoneID  = regexp.MustCompile(`^Z[0-9A-Z]{1,31}$`)
-	checkID = regexp.MustCompile(`^[0-9a-fA-F-]{1,64}$`)
+const (
+	zoneID  pattern = `^Z[0-9A-Z]{1,31}$`
+	checkID pattern = `^[0-9a-fA-F-]{1,64}$`
 )
 
 func (r *Route53) check() map[string]string {
@@ -58,7 +57,7 @@ func (r *Route53) check() map[string]string {
 	if (h.Disable == "") == (h.Invert == "") {
 		return map[string]string{"route53.health_check": "give exactly one of disable and invert"}
 	}
-	if !checkID.MatchString(h.Disable + h.Invert) {
+	if !checkID.matches(h.Disable + h.Invert) {
 		return map[string]string{"route53.health_check": fmt.Sprintf("%q is no ID of a health check", h.Disable+h.Invert)}
 	}
 	return nil
@@ -66,7 +65,7 @@ func (r *Route53) check() map[string]string {
 
 func (r *Record) check() map[string]string {
 	switch {
-	case !zoneID.MatchString(r.Zone):
+	case !zoneID.matches(r.Zone):
 		return map[string]string{"zone": "must be the ID of a hosted zone, such as Z0123456789ABC"}
 	case r.Name == "":
 		return map[string]string{"name": "is missing"}

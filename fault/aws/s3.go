@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -37,9 +36,9 @@ type Deny struct {
 	Key string `yaml:"key,omitempty" json:"key,omitempty"`
 }
 
-var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	principal  = regexp.MustCompile(`^arn:aws[a-z-]*:(iam|sts)::\d{12}:(user|role|assumed-role|federated-user)/[\w+=,.@/-]+$`)
+const (
+	bucketName pattern = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
+	principal  pattern = `^arn:aws[a-z-]*:(iam|sts)::\d{12}:(user|role|assumed-role|federated-user)/[\w+=,.@/-]+$`
 )
 
 func (s *S3) check() map[string]string {
@@ -51,7 +50,7 @@ func (s *S3) check() map[string]string {
 
 func (d *Deny) check() map[string]string {
 	switch {
-	case !bucketName.MatchString(d.Bucket):
+	case !bucketName.matches(d.Bucket):
 		return map[string]string{"bucket": "must be the name of a bucket"}
 	case strings.ContainsAny(d.Prefix, "*?${}"):
 		return map[string]string{"prefix": "must not contain * ? $ { or }: they mean something in a policy"}
@@ -65,7 +64,7 @@ func (d *Deny) check() map[string]string {
 		return map[string]string{"key": "must begin with prefix"}
 	}
 	for _, p := range d.Principals {
-		if !principal.MatchString(p) {
+		if !principal.matches(p) {
 			return map[string]string{"principals": fmt.Sprintf("%q is no ARN of a user or role", p)}
 		}
 	}

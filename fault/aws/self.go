@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
@@ -15,7 +14,7 @@ import (
 // assetTag is where an instance of today's generations says its ID to everybody on it.
 const assetTag = "/sys/devices/virtual/dmi/id/board_asset_tag"
 
-var instanceID = regexp.MustCompile(`^i-[0-9a-f]{8,17}$`)
+const instanceID pattern = `^i-[0-9a-f]{8,17}$`
 
 // self are the IDs that the instance may have which this program runs on: the one the hardware says, the one in the name of
 // a session of an instance role, and the one of the metadata service where that was set up by
@@ -37,7 +36,7 @@ func (s *site) self(ctx context.Context) []string {
 	}
 	var ids []string
 	for _, id := range out {
-		if instanceID.MatchString(id) {
+		if instanceID.matches(id) {
 			ids = append(ids, id)
 		}
 	}

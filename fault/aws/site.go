@@ -77,9 +77,12 @@ func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	var noProfile config.SharedConfigProfileNotExistError
+	var unread config.SharedConfigLoadError
 	switch {
 	case errors.As(err, &noProfile):
 		return cfg, fmt.Errorf("there is no profile %q in the shared AWS config", noProfile.Profile)
+	case errors.As(err, &unread):
+		return cfg, fmt.Errorf("the shared AWS config %s cannot be read: see `aws configure list`", unread.Filename)
 	case err != nil:
 		return cfg, errors.New("the shared AWS config cannot be read: see `aws configure list`")
 	}
