@@ -42,7 +42,7 @@ func (c *CPULimit) plan(s spot, u *limitUndo) error {
 	if want >= float64(runtime.NumCPU()) {
 		return fmt.Errorf("%s is no limit on a machine with %s", cpus(want), cpus(float64(runtime.NumCPU())))
 	}
-	groups, err := chain(s.base)
+	groups, err := chain(s.from) // also when the victims leave it: they must not get more
 	if err != nil {
 		return err
 	}

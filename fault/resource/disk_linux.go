@@ -81,14 +81,15 @@ func (d *DiskSlow) settings1(s spot, device string) ([]setting, error) {
 			continue
 		}
 		set := setting{File: sp.file, Device: device, New: strconv.FormatInt(sp.most, 10), None: "0"}
-		if !s.alone {
-			var err error
-			if set.Old, err = set.read(s.base); err != nil {
-				return nil, err
-			}
+		now, err := set.read(s.from)
+		if err == nil {
+			err = sp.slower(s.from, now)
 		}
-		if err := sp.slower(s.base, set.Old); err != nil {
+		if err != nil {
 			return nil, err
+		}
+		if !s.alone {
+			set.Old = now
 		}
 		out = append(out, set)
 	}
@@ -98,18 +99,17 @@ func (d *DiskSlow) settings1(s spot, device string) ([]setting, error) {
 // settings2 changes only the asked numbers of the disk's one line.
 func (d *DiskSlow) settings2(s spot, device string) ([]setting, error) {
 	set := setting{File: "io.max", Device: device, None: "rbps=max wbps=max riops=max wiops=max"}
-	if !s.alone {
-		var err error
-		set.Old, err = set.read(s.base)
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%s has no io.max: the io controller is not enabled for it", s.base)
-		}
-		if err != nil {
-			return nil, err
-		}
+	now, err := set.read(s.from)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !s.alone:
+		return nil, fmt.Errorf("%s has no io.max: the io controller is not enabled for it", s.from)
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	case !s.alone:
+		set.Old = now
 	}
 	old := map[string]string{}
-	for field := range strings.FieldsSeq(set.Old) {
+	for field := range strings.FieldsSeq(now) {
 		key, value, _ := strings.Cut(field, "=")
 		old[key] = value
 	}
@@ -120,7 +120,7 @@ func (d *DiskSlow) settings2(s spot, device string) ([]setting, error) {
 			value = "max"
 		}
 		if sp.most > 0 {
-			if err := sp.slower(s.base, value); err != nil {
+			if err := sp.slower(s.from, value); err != nil {
 				return nil, err
 			}
 			value = strconv.FormatInt(sp.most, 10)

@@ -49,7 +49,7 @@ func (m *MemoryLimit) plan(s spot, u *limitUndo) error {
 	if want >= all {
 		return fmt.Errorf("%s is no limit on a machine with %s", Size(want), Size(all))
 	}
-	groups, err := chain(s.base)
+	groups, err := chain(s.from) // also when the victims leave it: they must not get more
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func TestRefusedGroups(t *testing.T) {
 		{"cpu_limit", object{"pid": tight.Process.Pid, "share": 0.2, "alone": true}, "is limited to 0.1 CPUs already: ask for less"},
 		{"cpu_limit", object{"cgroup": crowd, "cpus": 4096}, "4096 CPUs is no limit on a machine with"},
 		{"cpu_limit", object{"pid": outside.Process.Pid, "share": 0.2}, "is in the root cgroup, which cannot be limited: say alone: true to give it one of its own"},
-		{"memory_limit", object{"pid": os.Getppid(), "bytes": "64MiB"}, "is this fault's own holder or one of those that started it"},
+		{"memory_limit", object{"pid": os.Getpid(), "bytes": "64MiB"}, "is this fault's own holder or one of those that started it"},
 		{"memory_limit", object{"cgroup": own, "bytes": "512MiB"}, holds},
 		{"cpu_pressure", object{"cgroup": "/belay-no-such-group"}, "no cgroup "},
 	} {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/faulttest"
+	"github.com/belay-dr/belay/fault/faulttest/uml"
 	"github.com/belay-dr/belay/fault/resource"
 )
 
@@ -91,7 +92,13 @@ func fdVictim(t testing.TB) openerProcess {
 }
 
 // confirmed makes the suite's limits long enough for effects that have to be measured before they are confirmed.
-const confirmed = 5 * time.Second
+// In the kernel inside everything is slower.
+func confirmed() time.Duration {
+	if uml.Inside() {
+		return 20 * time.Second
+	}
+	return 5 * time.Second
+}
 
 type object = map[string]any
 
@@ -247,7 +254,7 @@ func limitRig(t testing.TB, kind, controller, file, free string, config object, 
 	return faulttest.Rig{
 		Kinds:  resource.Kinds(),
 		Spec:   spec(t, kind, config),
-		Within: confirmed,
+		Within: confirmed(),
 		Broken: func() bool { now := read(path); return now != free && now != "gone" },
 		Remove: func() { removeGroup(dir) },
 		Change: func() {
@@ -335,7 +342,7 @@ func aloneRig(t testing.TB) faulttest.Rig {
 	}
 	return faulttest.Rig{
 		Kinds:  resource.Kinds(),
-		Within: confirmed,
+		Within: confirmed(),
 		Spec:   spec(t, "cpu_limit", object{"pid_file": pidFile(t, app.Process.Pid), "cpus": 0.03, "alone": true}),
 		Broken: func() bool {
 			left, _ := filepath.Glob(dir + "/belay-*")
@@ -455,7 +462,7 @@ func pressureRig(t testing.TB, kind, controller string, config object, felt func
 	return faulttest.Rig{
 		Kinds:      resource.Kinds(),
 		Spec:       spec(t, kind, config),
-		Within:     confirmed,
+		Within:     confirmed(),
 		Broken:     func() bool { return felt(dir) },
 		Remove:     func() { removeGroup(dir) },
 		KernelEnds: true,
