@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,8 +119,8 @@ func disconnectRig(t testing.TB, e *dockertest.Engine) faulttest.Rig {
 		if !strings.Contains(c.Addresses(), subnet+".9/24") {
 			return false
 		}
-		aliases := fmt.Sprint(c.Inspect(t).NetworkSettings.Networks[net].Aliases)
-		return strings.Contains(aliases, "shop")
+		on := c.Inspect(t).NetworkSettings.Networks[net]
+		return on != nil && slices.Contains(on.Aliases, "shop")
 	}
 	r.Broken = func() bool { return !there() }
 	r.Remove = func() { c.Remove(t) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ func (a address) reach(ctx context.Context) (*client.Client, error) {
 		cli.Close()
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %s", answerBound)
+		}
+		if dial, ok := errors.AsType[*net.OpError](err); ok {
+			err = dial // the client says much around it
 		}
 		return nil, fmt.Errorf("no Docker Engine answers at %s: start it, let this user use its socket, or say host: %w", a.Host, err)
 	}

@@ -38,7 +38,9 @@ func Capabilities(ctx context.Context) []fault.Capability {
 		case "disconnect":
 			one.Fidelity = fault.Network
 		case "network", "resource":
-			one.Mechanism = "the host's, in the container's namespaces and cgroups"
+			if one.Here {
+				one.Mechanism = "the host's, in the container's namespaces and cgroups"
+			}
 			if c.name == "network" {
 				one.Fidelity = fault.Network
 			} else {
