@@ -14,6 +14,8 @@ import (
 const (
 	// watching is how long a process is watched for one of its threads to ask for the time.
 	watching = 100 * time.Millisecond
+	// enough are so many calls that their answers are not looked for any longer.
+	enough = 5
 	// asked is where the system call of our clock_gettime returns to, from its beginning.
 	asked = 7
 )
@@ -31,7 +33,7 @@ type sight struct {
 // process is changed for that.
 func watch(ctx context.Context, p proc.Process, a area, at uint64, shift time.Duration) (s sight, err error) {
 	err = stopped(ctx, p, a, func(x trace.Tracing) error {
-		for end := time.Now().Add(watching); time.Now().Before(end) && !s.told && ctx.Err() == nil; {
+		for end := time.Now().Add(watching); time.Now().Before(end) && !s.told && s.calls < enough && ctx.Err() == nil; {
 			var regs unix.PtraceRegs
 			caught := 0
 			err := x.Watch(time.Until(end), func(tid int) bool {
