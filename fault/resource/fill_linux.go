@@ -249,7 +249,7 @@ func allocate(ctx context.Context, f *os.File, take int64) (got int64, err error
 // triedLeave is the largest rest that is really written to see that no more goes in.
 const triedLeave = 16 << 20
 
-// confirm looks at the file system, and where little or nothing is left writes until there is no space.
+// Confirm looks at the file system, and where little or nothing is left writes until there is no space.
 func (d *fill) Confirm(ctx context.Context, undo json.RawMessage) (string, error) {
 	u, err := readFill(undo)
 	if err != nil {

@@ -203,7 +203,7 @@ func (l limits) Residue(_ context.Context, undo json.RawMessage) ([]string, erro
 
 func lastName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// idle says for how many processes a limit is in place.
+// count is a number of processes for a person.
 func count(pids []int) string {
 	if len(pids) == 1 {
 		return "1 process"
