@@ -48,7 +48,7 @@ func TestRevertLosesNothing(t *testing.T) {
 		size      int
 	}{{filter.Out, 100}, {filter.Out, 1400}, {filter.Out, 4000}, {filter.In, 100}} {
 		t.Run(fmt.Sprint(c.direction, c.size), func(t *testing.T) {
-			l := line{Netns: here.Name, To: []string{"10.77.0.2:7000"}, Direction: c.direction, Engine: Queue, Spec: Spec{Delay: 20 * time.Second}}
+			l := line{Netns: here.Name, To: []string{"10.77.0.2:7000"}, Protocol: filter.UDP, Direction: c.direction, Engine: Queue, Spec: Spec{Delay: 20 * time.Second}}
 			h := l.inject(t)
 			const n = 20
 			conn := dial(t, here, "10.77.0.2:7000")
