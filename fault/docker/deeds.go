@@ -21,10 +21,9 @@ func (oneShot) fits(c container.InspectResponse, _ *victim) error {
 	}
 	return nil
 }
-func (oneShot) left(container.InspectResponse, *victim)               {}
-func (oneShot) changed(container.InspectResponse, victim) string      { return "" }
-func (oneShot) undo(context.Context, *client.Client, victim) error    { return nil }
-func (oneShot) pending(context.Context, *client.Client, victim) error { return nil }
+func (oneShot) left(container.InspectResponse, *victim)            {}
+func (oneShot) changed(container.InspectResponse, victim) string   { return "" }
+func (oneShot) undo(context.Context, *client.Client, victim) error { return nil }
 
 // kill ends a container with SIGKILL.
 type kill struct{ oneShot }
@@ -48,6 +47,18 @@ func (kill) done(c container.InspectResponse, found bool, v victim) (string, boo
 	return fmt.Sprintf("ended with exit code %d", c.State.ExitCode), true
 }
 
+// pending gives the engine a moment to finish what it was asked.
+func (k kill) pending(ctx context.Context, cli *client.Client, v victim) error {
+	return settle(ctx, func() (bool, error) {
+		c, found, err := inspect(ctx, cli, v.ID)
+		if err != nil {
+			return false, err
+		}
+		_, done := k.done(c, found, v)
+		return done, nil
+	})
+}
+
 // restart ends a container and starts it again at once.
 type restart struct{ oneShot }
 
@@ -69,6 +80,18 @@ func (restart) done(c container.InspectResponse, found bool, v victim) (string, 
 		return "was not restarted", false
 	}
 	return "was restarted at " + c.State.StartedAt, true
+}
+
+// pending gives the engine a moment to finish what it was asked.
+func (r restart) pending(ctx context.Context, cli *client.Client, v victim) error {
+	return settle(ctx, func() (bool, error) {
+		c, found, err := inspect(ctx, cli, v.ID)
+		if err != nil {
+			return false, err
+		}
+		_, done := r.done(c, found, v)
+		return done, nil
+	})
 }
 
 // stop ends a container in order, and starts it again.

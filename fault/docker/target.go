@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -74,6 +76,9 @@ func (u undo) store(save fault.Save) error {
 	}
 	return save(b)
 }
+
+// oneShotBound is how long the engine may take for what cannot be called back.
+const oneShotBound = 2500 * time.Millisecond
 
 // target does a deed to containers.
 type target struct {
@@ -158,7 +163,13 @@ func (t *target) inject(ctx context.Context, cli *client.Client, u *undo, v *vic
 	if err := u.store(save); err != nil {
 		return err
 	}
-	_, _, verb := t.deed.says()
+	class, _, verb := t.deed.says()
+	if class == fault.OneShot {
+		// It cannot be called back once the engine has it: whether it happened must be known before the fault ends.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), oneShotBound)
+		defer cancel()
+	}
 	if err := t.deed.do(ctx, cli, *v); err != nil {
 		return fmt.Errorf("%s container %s: %w", verb, v.Name, err)
 	}
@@ -199,14 +210,22 @@ func (t *target) Confirm(ctx context.Context, b json.RawMessage) (string, error)
 
 func (t *target) Revert(ctx context.Context, b json.RawMessage, save fault.Save) (fault.Outcome, error) {
 	u, err := readUndo(b)
-	if class, _, _ := t.deed.says(); err != nil || class == fault.OneShot {
+	if err != nil {
 		return fault.Outcome{}, err
+	}
+	class, _, _ := t.deed.says()
+	if class == fault.OneShot && !u.pending() {
+		return fault.Outcome{}, nil
 	}
 	cli, err := u.Engine.reach(ctx)
 	if err != nil {
 		return fault.Outcome{}, err
 	}
 	defer cli.Close()
+	if class == fault.OneShot {
+		// There is nothing to take back, but it may be about to happen. Whoever asks next must see it.
+		return fault.Outcome{}, t.look(ctx, cli, &u)
+	}
 	if !u.Reverting {
 		if err := t.look(ctx, cli, &u); err != nil {
 			return fault.Outcome{}, err
@@ -227,6 +246,11 @@ func (t *target) Revert(ctx context.Context, b json.RawMessage, save fault.Save)
 		errs = append(errs, t.revert(ctx, cli, v))
 	}
 	return out, errors.Join(errs...)
+}
+
+// pending says that the engine has been asked for something and its answer is not known.
+func (u undo) pending() bool {
+	return slices.ContainsFunc(u.Victims, func(v victim) bool { return v.Asked && !v.Done })
 }
 
 // look looks what somebody else has done to the containers since.
