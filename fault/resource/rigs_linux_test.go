@@ -95,7 +95,7 @@ func fdVictim(t testing.TB) openerProcess {
 // In the kernel inside everything is slower.
 func confirmed() time.Duration {
 	if uml.Inside() {
-		return 20 * time.Second
+		return 10 * time.Second // and a holder that is frozen for longer than three is ended for that
 	}
 	return 5 * time.Second
 }
