@@ -24,6 +24,8 @@ type terminate struct {
 // goneUndo names the victims of a one-shot fault. There is nothing to undo.
 type goneUndo struct {
 	Instances []string `json:"instances"`
+	// Accepted says that AWS has accepted the reboot.
+	Accepted bool `json:"accepted,omitempty"`
 	// Lost says when each watched address stopped answering.
 	Lost map[string]time.Time `json:"lost,omitempty"`
 }
@@ -168,7 +170,10 @@ func (f reboot) Inject(ctx context.Context, undo json.RawMessage, save fault.Sav
 	if _, err := ec2.NewFromConfig(cfg).RebootInstances(ctx, &ec2.RebootInstancesInput{InstanceIds: u.Instances}); err != nil {
 		return explain("reboot instances", err)
 	}
-	u.Lost = map[string]time.Time{}
+	u.Accepted, u.Lost = true, map[string]time.Time{}
+	if err := saveJSON(save, u); err != nil {
+		return err
+	}
 	for len(u.Lost) < len(f.which.Watch) {
 		for _, at := range f.which.Watch {
 			if _, lost := u.Lost[at]; !lost && !answers(ctx, at) && ctx.Err() == nil {
@@ -181,13 +186,10 @@ func (f reboot) Inject(ctx context.Context, undo json.RawMessage, save fault.Sav
 		case <-time.After(firstLook):
 		}
 	}
-	b, err := json.Marshal(u)
-	if err != nil {
-		return err
-	}
-	return save(b)
+	return saveJSON(save, u)
 }
 
+// Confirm says what the injection has seen. If that was cut short, what AWS has accepted happens all the same.
 func (f reboot) Confirm(ctx context.Context, undo json.RawMessage) (string, error) {
 	u, err := readGone(undo)
 	if err != nil {
@@ -201,6 +203,8 @@ func (f reboot) Confirm(ctx context.Context, undo json.RawMessage) (string, erro
 			seen = append(seen, at+" stopped answering at "+lost.Format(time.RFC3339))
 		case !answers(ctx, at):
 			seen = append(seen, at+" does not answer")
+		case u.Accepted:
+			seen = append(seen, "AWS accepted the reboot, and nobody waited until "+at+" stopped answering")
 		default:
 			return "", fmt.Errorf("%s never stopped answering", at)
 		}

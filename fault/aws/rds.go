@@ -60,6 +60,8 @@ type databaseUndo struct {
 	ARN       string `json:"arn"`
 	// Was is where the primary was: the zone of an instance, the writer of a cluster.
 	Was string `json:"was"`
+	// Asked says that we are about to ask for the reboot, or have.
+	Asked bool `json:"asked,omitempty"`
 	// Seen is what was seen of the effect.
 	Seen string `json:"seen,omitempty"`
 }
@@ -195,6 +197,10 @@ func (f database) Inject(ctx context.Context, undo json.RawMessage, save fault.S
 	if _, err := c.AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &u.ARN, Tags: []types.Tag{{Key: &u.Mark, Value: &u.MarkValue}}}); err != nil {
 		return explain("tag "+f.name(), err)
 	}
+	u.Asked = true
+	if err := saveJSON(save, u); err != nil {
+		return err
+	}
 	if f.which.Cluster != "" {
 		_, err = c.FailoverDBCluster(ctx, &rds.FailoverDBClusterInput{DBClusterIdentifier: &f.which.Cluster})
 	} else {
@@ -215,6 +221,8 @@ func (f database) Inject(ctx context.Context, undo json.RawMessage, save fault.S
 	return saveJSON(save, u)
 }
 
+// Confirm says what the injection has seen. If that was cut short, it looks whether anything has begun, and waits a moment
+// for what may not show yet.
 func (f database) Confirm(ctx context.Context, undo json.RawMessage) (string, error) {
 	u, err := readDatabase(undo)
 	if err != nil || u.Seen != "" {
@@ -224,12 +232,16 @@ func (f database) Confirm(ctx context.Context, undo json.RawMessage) (string, er
 	if err != nil {
 		return "", err
 	}
-	now, err := f.look(ctx, c)
-	if err != nil {
-		return "", err
-	}
-	if e := f.effect(now, u.Was); e != "" {
-		return e, nil
+	began := time.Now()
+	err = until(ctx, func() (bool, error) {
+		now, err := f.look(ctx, c)
+		if u.Seen = f.effect(now, u.Was); u.Seen == "" && err == nil && now.status != "available" {
+			u.Seen = f.name() + " is " + now.status
+		}
+		return u.Seen != "" || !u.Asked || time.Since(began) > settle, err
+	})
+	if err != nil || u.Seen != "" {
+		return u.Seen, err
 	}
 	return "", fmt.Errorf("nothing was seen of a reboot of %s", f.name())
 }
