@@ -30,5 +30,5 @@ func All() ([]Info, error) {
 // Called says that a process is called so in the kernel (of which there are 16 characters at most).
 func (i Info) Called(name string) bool { return i.Name == name }
 
-// Same cannot be told here.
-func Same(int, int) bool { return false }
+// Kin cannot be told here.
+func Kin(int) bool { return false }

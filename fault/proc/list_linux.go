@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,9 +50,18 @@ func (i Info) Called(name string) bool {
 	return err == nil && len(first) > 0 && filepath.Base(string(first)) == name
 }
 
-// Same says that two processes run the same executable.
-func Same(a, b int) bool {
-	one, err1 := os.Stat(fmt.Sprintf("/proc/%d/exe", a))
-	two, err2 := os.Stat(fmt.Sprintf("/proc/%d/exe", b))
-	return err1 == nil && err2 == nil && os.SameFile(one, two)
+// Kin says that a process runs the same executable as this one, and was started with the same arguments and perhaps more: a
+// holder's reaper and workers are. A program that is only another command of the same executable is not.
+func Kin(pid int) bool {
+	one, err1 := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
+	two, err2 := os.Stat("/proc/self/exe")
+	if err1 != nil || err2 != nil || !os.SameFile(one, two) {
+		return false
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return true // better one too many
+	}
+	argv := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+	return len(argv) >= len(os.Args) && slices.Equal(argv[1:len(os.Args)], os.Args[1:])
 }

@@ -151,8 +151,8 @@ func (v Victim) look(pid int, own []int) (proc.Info, error) {
 		return i, fmt.Errorf("%s is a thread of the kernel: it is never hit", i)
 	case slices.Contains(own, pid):
 		return i, fmt.Errorf("%s is this fault's own holder or one of those that started it", i)
-	case proc.Same(pid, os.Getpid()):
-		return i, fmt.Errorf("%s runs the same program as this fault's holder: it may be its reaper", i)
+	case proc.Kin(pid):
+		return i, fmt.Errorf("%s was started like this fault's holder: it may be its reaper", i)
 	case i.UID != os.Geteuid() && os.Geteuid() != 0:
 		return i, fmt.Errorf("%s belongs to user %d, not to us (%d)", i, i.UID, os.Geteuid())
 	case i.UID != os.Geteuid() && !v.AnyUser && v.Owner == "":
