@@ -137,7 +137,7 @@ func (s Spoken) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	}
 	p := fault.Plan{
 		Target: r.Target, Class: r.Class, Fidelity: s.Fidelity, Changes: r.Changes, Radius: r.Radius, Needs: r.Needs,
-		Mechanism: "plug-in " + s.Via.Name(), Elsewhere: s.Elsewhere || r.Elsewhere,
+		Mechanism: "plug-in " + s.Via.Name(), Elsewhere: s.Elsewhere || r.Elsewhere, Production: r.Production,
 		Claims: append([]string{"plug-in " + s.Via.Name() + ": " + r.Target}, r.Claims...),
 	}
 	if p.Fidelity == "" {

@@ -126,6 +126,25 @@ func TestEndedServer(t *testing.T) {
 	}
 }
 
+// TestHeldByAnother is a proxy that has a toxic of another fault, wherever that is held. A person's toxics are no reason.
+func TestHeldByAnother(t *testing.T) {
+	s := serve(t, buildServer(t), dependency(t, 10))
+	target, err := proxy.Kinds().Decode(faulttest.Spec(t, object{"proxy": object{"server": s.url, "name": "db", "delay": "50ms", "ping": hello}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"slow": "", "belay-f1-downstream": "",
+		"belay-f10-downstream": "name: proxy db is held by another fault, whose toxic is belay-f10-downstream: end that one first; if it is over, remove the toxic",
+	} {
+		s.call(t, http.MethodPost, "/proxies/db/toxics", object{"name": name, "type": "latency", "attributes": object{"latency": 1}})
+		if _, err := target.Plan(t.Context(), fault.Ask{ID: "f1"}); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		s.call(t, http.MethodDelete, "/proxies/db/toxics/"+name, nil)
+	}
+}
+
 // TestSwitchedOffByOthers never switches on what somebody else switched off before anything was injected.
 func TestSwitchedOffByOthers(t *testing.T) {
 	s := serve(t, buildServer(t), dependency(t, 10))
