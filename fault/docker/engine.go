@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -42,6 +43,16 @@ func (e engine) address() address {
 
 // local says that the engine is on this host.
 func (a address) local() bool { return strings.HasPrefix(a.Host, "unix://") }
+
+// near says that asking it does not leave this host.
+func (a address) near() bool {
+	u, err := url.Parse(a.Host)
+	if err != nil || a.local() || u.Scheme == "npipe" {
+		return err == nil
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
 
 // open makes a client. Nothing is asked yet.
 func (a address) open() (*client.Client, error) {
