@@ -56,6 +56,9 @@ func (a address) near() bool {
 
 // open makes a client. Nothing is asked yet.
 func (a address) open() (*client.Client, error) {
+	if scheme, _, ok := strings.Cut(a.Host, "://"); ok && scheme == "ssh" {
+		return nil, fmt.Errorf("open Docker at %s: an engine is not reached by ssh: run Belay there, or forward its socket with ssh -L and give that as host", a.Host)
+	}
 	opts := []client.Opt{client.WithHost(a.Host)}
 	if a.Certs != "" {
 		in := func(name string) string { return a.Certs + "/" + name }

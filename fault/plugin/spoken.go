@@ -101,7 +101,7 @@ func (s Spoken) call(ctx context.Context, place string, q Request, bound time.Du
 		started = func(int) error { return nil }
 	}
 	answer, err := s.Via.Call(ctx, place, b.Bytes(), started)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("no reply to %s within %s: %w", do, bound, err)
 	}
 	var r Reply

@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 		{with(inside, "limit_bytes", 6, "stream", "up"), "the question to " + free + " has 6 bytes, too few to see a limit of 6: give a ping with more"},
 		{with(server, "server", "http://"+nobody, "delay", "1s"), "server: no Toxiproxy listens at http://" + nobody + ": start it, or give listen and upstream to have one for as long as the fault lives"},
 		{with(server, "name", "cache", "delay", "1s"), "name: the Toxiproxy at " + s.url + ` has no proxy "cache": it has db`},
-		{with(server, "server", other.URL, "delay", "1s"), "server: ask Toxiproxy: /proxies/db: this is no answer of one"},
+		{with(server, "server", other.URL, "delay", "1s"), "server: ask Toxiproxy: /proxies/db: this is no answer of one: is there a Toxiproxy at " + other.URL + ", and can it be reached from here"},
 	} {
 		refused(t, c.config, c.want)
 	}

@@ -86,7 +86,7 @@ func (t *server) look(ctx context.Context) (state, error) {
 		}
 		return now, fmt.Errorf("name: the Toxiproxy at %s has no proxy %q: it has %s", t.cfg.Server, t.cfg.Name, listed(names))
 	case err != nil:
-		return now, fmt.Errorf("server: %w", err)
+		return now, fmt.Errorf("server: %w: is there a Toxiproxy at %s, and can it be reached from here", err, t.cfg.Server)
 	case !now.Enabled:
 		return now, fmt.Errorf("name: proxy %s is switched off already", t.cfg.Name)
 	}
