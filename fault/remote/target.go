@@ -74,9 +74,7 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	p.Target += " on " + t.host.String()
 	p.Changes = append([]string{"put belay-hold on " + t.host.String() + " for as long as the fault lives"}, p.Changes...)
 	// Paths there are no paths here.
-	for _, path := range p.Touches {
-		p.Claims = append(p.Claims, path)
-	}
+	p.Claims = append(p.Claims, p.Touches...)
 	p.Touches = nil
 	for n, c := range p.Claims {
 		p.Claims[n] = t.Where + " " + c
