@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 const (
@@ -63,6 +64,7 @@ var errNoCredentials = errors.New("there are no AWS credentials: set AWS_PROFILE
 // credentials returns a config with credentials that could be had, without asking AWS for anything but them.
 func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
 	opts := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // what it would write on standard error is not ours
 		config.WithRegion(s.Region),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callBound).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialBound })),
 		config.WithRetryer(func() sdk.Retryer {
