@@ -25,7 +25,7 @@ func explain(verb string, err error) error {
 		return fmt.Errorf("%s: %s does not answer: %w: look at region, endpoint and the network", verb, at, sent.Err)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: AWS did not answer in time: %w", verb, context.DeadlineExceeded)
+		return fmt.Errorf("%s: AWS did not answer in time: look at region, endpoint and the network: %w", verb, context.DeadlineExceeded)
 	}
 	return fmt.Errorf("%s: %w", verb, err)
 }

@@ -191,7 +191,7 @@ func (h *holder) prepare() error {
 	if plan.Production != "" && (h.req.Permit == nil || !h.req.Permit.Production) {
 		return fmt.Errorf("%w: %s is production's (%s), and the permit is not for production", ErrRefused, plan.Target, plan.Production)
 	}
-	if h.req.Production && plan.Elsewhere && !plan.EndsThere {
+	if (h.req.Production || h.req.Permit != nil && h.req.Permit.Production) && plan.Elsewhere && !plan.EndsThere {
 		return fmt.Errorf("%w: in production this fault would live in somebody else's API without an end there: hold it by a hub or an agent, or take one with a deadline", ErrRefused)
 	}
 	return h.record(id, plan)

@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 		{object{"url": "https://x/", "header": "x"}, `fault http: unknown field "header"`},
 		{object{"url": bad.URL, "authorization_file": "/no/such/file"}, bad.URL + ": authorization_file: open /no/such/file: no such file or directory"},
 		{object{"url": bad.URL, "authorization_file": empty}, bad.URL + ": authorization_file: " + empty + " must hold one line"},
-		{object{"url": nobody + "?key=s3cret"}, nobody + ": dial tcp " + l.Addr().String() + ": connect: connection refused"},
+		{object{"url": nobody + "?key=s3cret"}, nobody + ": it does not answer: is it up, and is this its URL: dial tcp " + l.Addr().String() + ": connect: connection refused"},
 		{object{"url": bad.URL + "/elsewhere"}, bad.URL + `/elsewhere: it answers 307 Temporary Redirect to "http://example.test/belay": redirects are not followed, give that URL`},
 		{object{"url": bad.URL + "/text"}, bad.URL + `/text: it answers with "text/html", not application/json`},
 		{object{"url": bad.URL + "/down", "authorization_file": secretFile(t)}, bad.URL + `/down: it answers 502 Bad Gateway: "no backend for <secret authorization>"`},
