@@ -36,6 +36,8 @@ type answered struct{ verb, code, text string }
 func (a answered) Error() string {
 	hint := ""
 	switch a.code {
+	case "UnknownError": // what answered did not speak AWS's language
+		return a.verb + ": what answers there is not AWS: look at endpoint and AWS_ENDPOINT_URL"
 	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
 		hint = ": the credentials lack a permission"
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":

@@ -361,9 +361,12 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmBound)
 	defer cancel()
 	var seen string
-	var err error
+	var err, why error // why is the last reason that was one: an attempt that is cut off in the end has none
 	for {
 		seen, err = bounded(ctx, func() (string, error) { return t.Confirm(ctx, h.rec.Undo) })
+		if ctx.Err() == nil {
+			why = err
+		}
 		if err == nil || errors.Is(err, errStuck) || ctx.Err() != nil {
 			break
 		}
@@ -374,6 +377,9 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 	}
 	if errors.Is(err, errStuck) {
 		h.stuck("confirm", err)
+	}
+	if err != nil && why != nil {
+		err = why
 	}
 	if err != nil {
 		return fmt.Errorf("confirm fault: %w", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -103,7 +104,7 @@ func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...strin
 		return a, errors.Join(err, lerr)
 	}
 	if a.Error != "" {
-		err = fmt.Errorf("on %s: %s", t.host, a.Error)
+		err = fmt.Errorf("on %s: %s", t.host, strings.TrimPrefix(a.Error, hold.ErrRefused.Error()+": plan fault: "))
 	}
 	return a, err
 }

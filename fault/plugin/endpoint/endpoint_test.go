@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 		{object{"url": "http://flags.example.test/", "authorization_file": "/x"}, "fault http: url: must be https: a secret would be sent in clear"},
 		{object{"url": "https://x/", "authorization_file": "x"}, "fault http: authorization_file: the path must be absolute"},
 		{object{"url": "https://x/", "fidelity": "huge"}, "fault http: fidelity: must be signal, network, process, host, zone, region or data"},
-		{object{"url": "https://x/", "header": "x"}, `fault http: json: unknown field "header"`},
+		{object{"url": "https://x/", "header": "x"}, `fault http: unknown field "header"`},
 		{object{"url": bad.URL, "authorization_file": "/no/such/file"}, bad.URL + ": authorization_file: open /no/such/file: no such file or directory"},
 		{object{"url": bad.URL, "authorization_file": empty}, bad.URL + ": authorization_file: " + empty + " must hold one line"},
 		{object{"url": nobody + "?key=s3cret"}, nobody + ": it does not answer: is it up, and is this its URL: dial tcp " + l.Addr().String() + ": connect: connection refused"},
