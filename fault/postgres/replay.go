@@ -129,7 +129,7 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 	if err != nil {
 		return out, err
 	}
-	err = r.with(ctx, &u.At, u.Name, func(ctx context.Context, c *pgx.Conn) error {
+	err = r.surely(ctx, u, func(ctx context.Context, c *pgx.Conn) error {
 		now, err := state(ctx, c)
 		switch {
 		case err != nil:
@@ -150,11 +150,16 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 		_, err = c.Exec(ctx, `select pg_wal_replay_resume()`)
 		return err
 	})
-	if errors.Is(err, errUnreachable) && u.Paused {
+	if errors.Is(err, errEnded) && u.Paused {
 		// A pause does not outlive its server.
-		return fault.Outcome{Superseded: []string{u.At.String() + " does not answer: a server that was stopped replays when it is started again"}}, nil
+		return fault.Outcome{Superseded: []string{u.At.String() + " has ended: it replays when it is started again"}}, nil
 	}
 	return out, err
+}
+
+// surely asks the standby until it answers or has ended.
+func (r replay) surely(ctx context.Context, u replayUndo, do func(context.Context, *pgx.Conn) error) error {
+	return surely(ctx, func() error { return r.with(ctx, &u.At, u.Name, do) })
 }
 
 func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []string, err error) {
@@ -162,14 +167,14 @@ func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []strin
 	if err != nil {
 		return nil, err
 	}
-	err = r.with(ctx, &u.At, u.Name, func(ctx context.Context, c *pgx.Conn) error {
+	err = r.surely(ctx, u, func(ctx context.Context, c *pgx.Conn) error {
 		now, err := state(ctx, c)
 		if err == nil && now != notPaused && now != primary {
 			left = []string{"the replay of " + u.At.String() + " is still " + now}
 		}
 		return err
 	})
-	if errors.Is(err, errUnreachable) {
+	if errors.Is(err, errEnded) {
 		return nil, nil
 	}
 	return left, err
