@@ -185,7 +185,7 @@ func TestNoCredentials(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, c := range Capabilities(t.Context()) {
-		if c.Here || c.Why != errNoCredentials.Error() {
+		if c.Here || c.Why != errNoCredentials.Error()+". Whether an instance has a role was not looked at: a plan does" {
 			t.Errorf("%s: here %v: %s", c.Fault, c.Here, c.Why)
 		}
 	}

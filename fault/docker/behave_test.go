@@ -99,6 +99,12 @@ func TestRefusals(t *testing.T) {
 	for range 3 {
 		all = append(all, e.Run(t, unique("refuse"), dockertest.Options{Labels: map[string]string{name: value}}))
 	}
+	ours := e.Run(t, unique("live"), dockertest.Options{Labels: map[string]string{"belay.dev/environment": "production"}})
+	for kind, want := range map[string]string{ours.Name: "container " + ours.Name + " has the label belay.dev/environment=production", all[0].Name: ""} {
+		if p, err := plan(t, object{"pause": kind, "host": e.Host}); err != nil || p.Production != want {
+			t.Errorf("production: %q, %v, want %q", p.Production, err, want)
+		}
+	}
 	gone := e.Run(t, unique("short"), dockertest.Options{Remove: true})
 	one := all[0].Name
 	stopped := all[2]

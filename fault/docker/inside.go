@@ -58,6 +58,9 @@ func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if err != nil {
 		return fault.Plan{}, fmt.Errorf("container %s: %w", name(c), err)
 	}
+	if plan.Production == "" {
+		plan.Production = production(c)
+	}
 	u := insideUndo{Container: c.ID, Name: name(c), Process: p.Process, Undo: plan.Undo}
 	if plan.Undo, err = json.Marshal(u); err != nil {
 		return fault.Plan{}, err

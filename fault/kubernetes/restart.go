@@ -60,12 +60,18 @@ func (r restart) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 	if err := notOurs(living); err != nil {
 		return fault.Plan{}, err
 	}
+	if err := free(w.called, w.object); err != nil {
+		return fault.Plan{}, err
+	}
 	p := fault.Plan{
 		Target: "restart " + w.called, Class: fault.OneShot, Fidelity: fault.Process, Mechanism: "Kubernetes API: rollout", Elsewhere: true,
 		Changes: []string{"set the annotation " + restartedAt + " in the template of " + w.called},
 		Claims:  []string{c.claim(kind, path(namespace, name))},
 		Radius:  []string{fmt.Sprintf("all %s of %s, one after the other", count(len(living), "pod"), w.called)},
 		Needs:   needs(rights),
+	}
+	if p.Production, err = c.production(ctx, nil, append(living, *w.object)...); err != nil {
+		return fault.Plan{}, err
 	}
 	p.Undo, err = json.Marshal(restartUndo{
 		Place: c.place, At: time.Now().UTC().Format(time.RFC3339Nano),

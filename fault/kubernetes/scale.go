@@ -60,6 +60,9 @@ func (s scale) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Claims: []string{c.claim(kind, path(namespace, name))},
 		Radius: []string{fmt.Sprintf("all %s of %s", count(len(living), "pod"), w.called)},
 	}
+	if p.Production, err = c.production(ctx, nil, append(living, *w.object)...); err != nil {
+		return fault.Plan{}, err
+	}
 	if kind == "deployment" || kind == "statefulset" {
 		p.Radius = append(p.Radius, "an autoscaler does nothing while the replicas are 0")
 	}

@@ -23,7 +23,7 @@ type target struct {
 
 // undo is what a stranger needs to end the fault and to see that it has ended.
 type undo struct {
-	// ID is the fault's on the other host, and Dir the name of the directory of its holder program.
+	// ID is the fault's on the other host, and Dir how the name of the directory of its holder program begins.
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
 	// System and Arch are what the other host is, in Go's words.
