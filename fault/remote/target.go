@@ -99,8 +99,8 @@ func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...strin
 	out, err := t.host.Run(ctx, s.line(args...), bytes.NewReader(stdin))
 	if u.System != "linux" {
 		// Only there a program removes its own file as it starts.
-		_, lerr := left(ctx, t.host, u.Dir, true)
-		err = errors.Join(err, lerr)
+		_, rerr := t.host.Run(ctx, ssh.Quote("rm", "-rf", s.dir), nil)
+		err = errors.Join(err, rerr)
 	}
 	if jerr := json.Unmarshal(out, &a); jerr != nil {
 		if err == nil {
