@@ -177,3 +177,13 @@ func (i *inside) Residue(ctx context.Context, b json.RawMessage) ([]string, erro
 	}
 	return t.Residue(ctx, u.Undo)
 }
+
+// Lost is that of the fault inside, if it notices by itself.
+func (i *inside) Lost() <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if w, ok := i.made.(fault.Watched); ok {
+		return w.Lost()
+	}
+	return nil
+}
