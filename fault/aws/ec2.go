@@ -126,7 +126,7 @@ func (i *Instances) choose(ctx context.Context, s *site, faultID string) (chosen
 	}
 	c := chosen{hit: pick(all, i.Percent, faultID), of: len(all)}
 	if most := max(1, i.Max); len(c.hit) > most {
-		return chosen{}, fmt.Errorf("%d instances would be hit and max is %d", len(c.hit), most)
+		return chosen{}, fmt.Errorf("%d instances would be hit and max is %d: raise max if all are meant, or give percent", len(c.hit), most)
 	}
 	own := s.self(ctx)
 	for _, x := range c.hit {

@@ -19,7 +19,7 @@ import (
 
 const (
 	// reachBound is how long it may take to learn whether AWS answers and who we are.
-	reachBound = 8 * time.Second
+	reachBound = 6 * time.Second
 	// roleBound is how long the instance may take to give us the credentials of its role. Elsewhere nothing answers there.
 	roleBound = 3 * time.Second
 	// dialBound, tries and backoff bound each call.

@@ -82,6 +82,9 @@ func TestNoEngine(t *testing.T) {
 			t.Errorf("%s: refused after %s", host, took)
 		}
 	}
+	if _, err := plan(t, object{"kill": "a", "host": "ssh://ops@192.0.2.1"}); err == nil || !strings.Contains(err.Error(), "open Docker at ssh://ops@192.0.2.1: an engine is not reached by ssh: run Belay there, or forward its socket with ssh -L and give that as host") {
+		t.Errorf("an engine by ssh: %v", err)
+	}
 	if _, err := plan(t, object{"network": object{"container": "a", "loss": object{"to": []string{"192.0.2.2"}, "percent": 10}}, "host": "tcp://192.0.2.1:2375"}); err == nil || !strings.Contains(err.Error(), "is on another host") {
 		t.Errorf("a fault inside containers of another host: %v", err)
 	}

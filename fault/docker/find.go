@@ -37,7 +37,7 @@ func (c Containers) find(ctx context.Context, cli *client.Client, id string) (ch
 		names = part(all, c.Percent, id)
 	}
 	if limit := max(1, c.Max); len(names) > limit {
-		return chosen{}, fmt.Errorf("%d containers would be hit and max is %d", len(names), limit)
+		return chosen{}, fmt.Errorf("%d containers would be hit and max is %d: raise max if all are meant, or choose fewer", len(names), limit)
 	}
 	out := chosen{of: of}
 	for _, n := range names {

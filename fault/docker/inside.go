@@ -39,7 +39,7 @@ type insideUndo struct {
 func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	a := i.address()
 	if !a.local() {
-		return fault.Plan{}, fmt.Errorf("the engine at %s is on another host: faults inside its containers are made from there, by where: ssh://…", a.Host)
+		return fault.Plan{}, fmt.Errorf("the engine at %s is on another host: faults inside its containers are made there: run Belay on that host", a.Host)
 	}
 	cli, err := a.reach(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ func (b block) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		return fault.Plan{}, err
 	}
 	if b.which.Max > 0 && len(match) > b.which.Max {
-		return fault.Plan{}, fmt.Errorf("%d of %s in %s match %s, max is %d", len(match), count(all, "pod"), namespace, b.which.Selector, b.which.Max)
+		return fault.Plan{}, fmt.Errorf("%d of %s in %s match %s, max is %d: raise max if all are meant", len(match), count(all, "pod"), namespace, b.which.Selector, b.which.Max)
 	}
 	if err := b.alone(ctx, c, namespace, match); err != nil {
 		return fault.Plan{}, err

@@ -53,7 +53,7 @@ func (r restart) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 	case len(living) == 0:
 		return fault.Plan{}, fmt.Errorf("%s has no pods: there is nothing to restart", w.called)
 	case r.which.Max > 0 && len(living) > r.which.Max:
-		return fault.Plan{}, fmt.Errorf("%s has %s, max is %d", w.called, count(len(living), "pod"), r.which.Max)
+		return fault.Plan{}, fmt.Errorf("%s has %s, max is %d: raise max if all are meant", w.called, count(len(living), "pod"), r.which.Max)
 	case w.Spec.Paused:
 		return fault.Plan{}, fmt.Errorf("%s is paused: nothing would be rolled out", w.called)
 	}

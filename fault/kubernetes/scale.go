@@ -80,7 +80,7 @@ func (s scale) safe(w workload, living []unstructured.Unstructured) error {
 	case len(living) == 0:
 		return fmt.Errorf("%s wants %s and has none: there is nothing to take away", w.called, count(int(w.replicas()), "pod"))
 	case s.which.Max > 0 && len(living) > s.which.Max:
-		return fmt.Errorf("%s has %s, max is %d", w.called, count(len(living), "pod"), s.which.Max)
+		return fmt.Errorf("%s has %s, max is %d: raise max if all are meant", w.called, count(len(living), "pod"), s.which.Max)
 	}
 	if err := notOurs(living); err != nil {
 		return err

@@ -1,71 +1,65 @@
 package postgres
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"net"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/belay-dr/belay/fault"
-	"github.com/belay-dr/belay/fault/faulttest"
 )
 
-// TestSilentServer reverts at a server that is silent, as behind a network that is cut: whatever was done to it may still be
-// there. At one that has ended it is not.
-func TestSilentServer(t *testing.T) {
+// A standby that does not answer may still be there with its replay paused: that is not reverted. Only one that has ended on
+// this host is.
+func TestReplayUnreachable(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { silent.Close() })
-	ended, err := net.Listen("tcp", "127.0.0.1:0")
+	defer silent.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended.Close()
-	for kind, config := range map[string]object{
-		"pause_replay": {"pause_replay": true},
-		"lock":         {"lock": "books"},
+	closed.Close()
+	port := func(l net.Listener) uint16 {
+		_, text, _ := net.SplitHostPort(l.Addr().String())
+		n, _ := strconv.Atoi(text)
+		return uint16(n)
+	}
+	for name, c := range map[string]struct {
+		at    place
+		ended bool
+	}{
+		"it is silent":         {place{Host: "127.0.0.1", Port: port(silent), User: "x", Database: "x"}, false},
+		"it has ended":         {place{Host: "127.0.0.1", Port: port(closed), User: "x", Database: "x"}, true},
+		"its socket has ended": {place{Host: filepath.Join(t.TempDir(), "none"), Port: 5432, User: "x", Database: "x"}, true},
 	} {
-		for what, l := range map[string]net.Listener{"silent": silent, "ended": ended} {
-			t.Run(kind+" "+what, func(t *testing.T) {
-				t.Parallel()
-				addr := l.Addr().(*net.TCPAddr)
-				config := object{"url": "postgres://x@" + addr.String() + "/x?sslmode=disable", kind: config[kind]}
-				target, err := Kinds().Decode(faulttest.Spec(t, object{"postgres": config}))
-				if err != nil {
-					t.Fatal(err)
-				}
-				at := place{Host: "127.0.0.1", Port: uint16(addr.Port), User: "x", Database: "x", System: "1", Started: time.Now()}
-				var u any = ownUndo{At: at, Name: "f1"}
-				if kind == "pause_replay" {
-					u = replayUndo{At: at, Name: "f1", Paused: true}
-				}
-				undo, err := json.Marshal(u)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-				defer cancel()
-				out, err := target.Revert(ctx, undo, func(json.RawMessage) error { return nil })
-				left, rerr := target.Residue(ctx, undo)
-				checkEnd(t, what, out, err, left, rerr)
-			})
+		undo, err := json.Marshal(replayUndo{At: c.at, Paused: true})
+		if err != nil {
+			t.Fatal(err)
 		}
+		r := replay{server{url: "postgres://x@127.0.0.1/x?sslmode=disable"}}
+		out, err := r.Revert(t.Context(), undo, func(json.RawMessage) error { return nil })
+		if c.ended != (err == nil) || c.ended != (len(out.Superseded) == 1) || err != nil && !errors.Is(err, errUnreachable) {
+			t.Errorf("%s: revert: %v, %v", name, out, err)
+		}
+		if _, err := r.Residue(t.Context(), undo); c.ended != (err == nil) {
+			t.Errorf("%s: residue: %v", name, err)
+		}
+	}
+	far := place{Host: "192.0.2.1", Port: 5432}
+	if far.ended(errors.Join(errUnreachable, errRefused())) {
+		t.Error("a refusal of another host is no proof that its server has ended")
 	}
 }
 
-func checkEnd(t *testing.T, what string, out fault.Outcome, err error, left []string, rerr error) {
-	t.Helper()
-	if what == "ended" {
-		if err != nil || rerr != nil || len(left) > 0 || len(out.Superseded) != 1 || !strings.Contains(out.Superseded[0], "has ended") {
-			t.Errorf("%+v, %v; left %v, %v", out, err, left, rerr)
-		}
-		return
+// errRefused is what connecting to a port without a listener returns.
+func errRefused() error {
+	_, err := net.Dial("tcp", "127.0.0.1:1")
+	if err == nil || !strings.Contains(err.Error(), "refused") {
+		return nil
 	}
-	if err == nil || rerr == nil {
-		t.Errorf("nobody can know what is left there: revert %+v, %v; residue %v, %v", out, err, left, rerr)
-	}
+	return err
 }

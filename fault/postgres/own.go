@@ -62,7 +62,7 @@ const serverGrace = 5 * time.Second
 // endOthers is a revert without the sessions in hand: whoever had them is dead, and the kernel has closed them. What the
 // server still lists is ended.
 func (s server) endOthers(ctx context.Context, u ownUndo) (fault.Outcome, error) {
-	err := surely(ctx, func() error {
+	err := u.At.surely(ctx, func() error {
 		return s.patiently(ctx, func() (bool, error) {
 			return false, s.with(ctx, &u.At, "revert", func(ctx context.Context, c *pgx.Conn) error {
 				_, err := c.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and usename = current_user and pid <> pg_backend_pid()`, ours+u.Name)
@@ -70,7 +70,7 @@ func (s server) endOthers(ctx context.Context, u ownUndo) (fault.Outcome, error)
 			})
 		})
 	})
-	if errors.Is(err, errEnded) {
+	if u.At.ended(err) {
 		return fault.Outcome{Superseded: []string{u.At.String() + " has ended, and its sessions with it"}}, nil
 	}
 	return fault.Outcome{}, err
@@ -93,8 +93,8 @@ func (s server) patiently(ctx context.Context, try func() (again bool, err error
 
 // leftover waits a moment for the server to notice, and lists the sessions of ours that it still has.
 func (s server) leftover(ctx context.Context, u ownUndo) (left []string, err error) {
-	err = surely(ctx, func() error { return s.leftNow(ctx, u, &left) })
-	if errors.Is(err, errEnded) {
+	err = u.At.surely(ctx, func() error { return s.leftNow(ctx, u, &left) })
+	if u.At.ended(err) {
 		return nil, nil
 	}
 	return left, err

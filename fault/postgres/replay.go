@@ -150,16 +150,16 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 		_, err = c.Exec(ctx, `select pg_wal_replay_resume()`)
 		return err
 	})
-	if errors.Is(err, errEnded) && u.Paused {
+	if u.At.ended(err) && u.Paused {
 		// A pause does not outlive its server.
-		return fault.Outcome{Superseded: []string{u.At.String() + " has ended: it replays when it is started again"}}, nil
+		return fault.Outcome{Superseded: []string{u.At.String() + " does not answer: a server that was stopped replays when it is started again"}}, nil
 	}
 	return out, err
 }
 
 // surely asks the standby until it answers or has ended.
 func (r replay) surely(ctx context.Context, u replayUndo, do func(context.Context, *pgx.Conn) error) error {
-	return surely(ctx, func() error { return r.with(ctx, &u.At, u.Name, do) })
+	return u.At.surely(ctx, func() error { return r.with(ctx, &u.At, u.Name, do) })
 }
 
 func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []string, err error) {
@@ -174,7 +174,7 @@ func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []strin
 		}
 		return err
 	})
-	if errors.Is(err, errEnded) {
+	if u.At.ended(err) {
 		return nil, nil
 	}
 	return left, err

@@ -195,7 +195,7 @@ func TestCheckConfig(t *testing.T) {
 		"an option":    {object{"where": "ssh://-oProxyCommand=x", "fault": object{"process": object{"stop": object{"pid": 77}}}}, "user and host must be plain names"},
 		"a password":   {object{"where": "ssh://u:secret@h", "fault": object{"process": object{"stop": object{"pid": 77}}}}, "a password does not belong"},
 		"wrong inside": {object{"where": "ssh://h", "fault": object{"process": object{"stop": object{"pid": 1}}}}, "fault: fault process: stop.pid: must be above 1"},
-		"unknown":      {object{"where": "ssh://h", "fault": object{"aws": object{}}}, `fault: unknown fault "aws"`},
+		"unknown":      {object{"where": "ssh://h", "fault": object{"aws": object{}}}, `fault: "aws" is not made on another host: leave where out, or take one of clock, `},
 		"twice":        {object{"where": "ssh://h", "fault": object{"remote": object{"where": "ssh://h"}}}, "fault: is on another host already"},
 	} {
 		_, err := kinds().Decode(faulttest.Spec(t, object{"remote": c.config}))
