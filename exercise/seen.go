@@ -74,21 +74,53 @@ func (m *machine) faultEnded(e Event) bool {
 		return false
 	}
 	status := *e.Fault
-	m.Fault.Status, m.Fault.Ended = &status, true
+	m.Fault.Status, m.Fault.Ended, m.Fault.EndedAt = &status, true, m.Now
 	if status.State == fault.Failed {
 		m.Fault.Error = "the fault was not reverted: " + status.Error
 	}
 	if status.Class == fault.OneShot || m.Ending || m.reached(Stable) {
 		return true
 	}
-	_, acted := m.firstAction()
-	if acted && status.State == fault.Superseded {
-		return true // the recovery had already put something else in its place: nothing was taken back
+	if m.supersededByRecovery() || m.reversedByLimit() {
+		return true
 	}
-	if m.down() || !acted {
-		m.broken("the fault was lost before the recovery (" + status.Cause + ")")
+	if _, acted := m.firstAction(); m.down() || !acted {
+		m.broken(m.lostWhy())
 	}
 	return true
+}
+
+// supersededByRecovery says that the recovery had already put something else in the fault's place: nothing was taken back.
+func (s *State) supersededByRecovery() bool {
+	_, acted := s.firstAction()
+	return acted && s.Fault.Status != nil && s.Fault.Status.State == fault.Superseded
+}
+
+// reversedByLimit says that the fault ended by its own limit, in a scenario in which the end of the fault is the recovery.
+func (s *State) reversedByLimit() bool {
+	st := s.Fault.Status
+	return s.Plan.RecoversBy == string(byReversal) && !s.Fault.Released && st != nil && st.Cause == causeLimit && st.State == fault.Reverted
+}
+
+// causeLimit is what a fault says that has ended by its own limit.
+const causeLimit = "limit"
+
+func (s *State) lostWhy() string {
+	cause := "nobody knows why"
+	if st := s.Fault.Status; st != nil && st.Cause != "" {
+		cause = st.Cause
+	}
+	return "the fault was lost before the recovery (" + cause + ")"
+}
+
+// lostInOutage says that the fault ended by itself before the service was seen to be back: nobody can tell what brought it back.
+// The news of the end and of the service travel apart, so this is asked again when everything has been measured.
+func (s *State) lostInOutage() bool {
+	st, m := s.Fault.Status, s.Measured
+	if !s.Fault.Confirmed || s.Fault.Released || s.Fault.EndedAt == 0 || st == nil || st.Class == fault.OneShot {
+		return false
+	}
+	return m != nil && m.Seen && !m.Censored && m.EndHigh > s.Fault.EndedAt && !s.supersededByRecovery() && !s.reversedByLimit()
 }
 
 // remark takes a note or a deviation, once.

@@ -128,6 +128,9 @@ func (s *State) facts() Facts {
 			f.NotReverted = "the fault was not reverted: " + st.Error
 		}
 	}
+	if f.Broken == "" && s.lostInOutage() {
+		f.Broken = s.lostWhy()
+	}
 	s.objectives(&f)
 	f.Attribution = s.attribution()
 	return f
@@ -220,7 +223,7 @@ func (s *State) procedure() Procedure {
 }
 
 // attribution says what brought the service back: the platform when it answered before anybody did anything, the reversal
-// when it failed until the fault was taken back, the procedure otherwise. Empty when it did not come back.
+// when it failed until the fault was taken back or ended by its limit, the procedure otherwise. Empty when it did not come back.
 func (s *State) attribution() string {
 	m := s.Measured
 	switch {
@@ -233,7 +236,7 @@ func (s *State) attribution() string {
 		return ""
 	}
 	oneShot := s.Fault.Status != nil && s.Fault.Status.Class == fault.OneShot
-	if s.Fault.Released && !oneShot && m.EndHigh > s.Fault.ReleasedAt {
+	if s.Fault.Released && !oneShot && m.EndHigh > s.Fault.ReleasedAt || s.reversedByLimit() && m.EndHigh > s.Fault.EndedAt {
 		return string(byReversal)
 	}
 	if acted, ok := s.firstAction(); !ok || m.EndHigh <= acted {

@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 const (
@@ -64,6 +65,7 @@ var errNoCredentials = errors.New("there are no AWS credentials: set AWS_PROFILE
 func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
 	opts := []func(*config.LoadOptions) error{
 		config.WithRegion(s.Region),
+		config.WithLogger(logging.Nop{}), // what is to be said is in our errors, and standard error is the user's
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callBound).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialBound })),
 		config.WithRetryer(func() sdk.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = tries, backoff })

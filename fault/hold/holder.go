@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -361,12 +362,17 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmBound)
 	defer cancel()
 	var seen string
-	var err error
+	var err, said error
 	for {
 		seen, err = bounded(ctx, func() (string, error) { return t.Confirm(ctx, h.rec.Undo) })
-		if err == nil || errors.Is(err, errStuck) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errStuck) {
 			break
 		}
+		if ctx.Err() != nil {
+			err = cmp.Or(said, err) // what was seen when it could look, not that the last look was cut short
+			break
+		}
+		said = err
 		select {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Millisecond):

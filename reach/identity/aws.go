@@ -7,11 +7,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
+
+// quiet keeps the SDK from writing to our standard error: that it tried one way after another is not the reader's business.
+func quiet(o *config.LoadOptions) error {
+	o.Logger = logging.Nop{}
+	return nil
+}
 
 // awsAccount is the account that the credentials belong to.
 func awsAccount(ctx context.Context) (string, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(2))
+	cfg, err := config.LoadDefaultConfig(ctx, quiet, config.WithRetryMaxAttempts(2))
 	if err != nil {
 		return "", errors.New("the AWS configuration cannot be read") // what it quotes may be a secret
 	}
@@ -27,7 +34,7 @@ func awsAccount(ctx context.Context) (string, error) {
 
 // awsRegion is the region in which commands work.
 func awsRegion(ctx context.Context) (string, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, quiet)
 	if err != nil {
 		return "", errors.New("the AWS configuration cannot be read")
 	}
