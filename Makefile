@@ -30,7 +30,7 @@ parts: ## look for the real parts that the tests use; as root, install what is m
 	@bash tools/parts
 
 .PHONY: torture
-torture: parts ## the long runs: 50 truths, 30 kills a phase, the long properties (an hour or so)
+torture: parts ## the long runs: 50 truths, 40 random kills a fault and two at every point, the long properties (about two hours)
 	BELAY_TORTURE=1 $(GO) test -count=1 -timeout 180m ./...
 
 .PHONY: kills

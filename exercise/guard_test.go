@@ -20,6 +20,37 @@ func clearance(t *testing.T, script string) exercise.Clearance {
 	return exercise.Clearance{Plan: o.Plan, Window: true, Now: o.Plan.Planned}
 }
 
+// production makes the plan one for production, with what that needs.
+func production(c *exercise.Clearance, approvals ...string) {
+	c.Plan.Production, c.Plan.Identity, c.Approvals = true, map[string]string{"hostname": "app-1"}, approvals
+}
+
+// TestIntent is what an approval is bound to: everything but who runs it, and when.
+func TestIntent(t *testing.T) {
+	plan := clearance(t, "plan automatic\na recovery run\n----\n").Plan
+	plan.ID, plan.Runner = "01JD0", "bob"
+	plan.Title = "exercise 01JD0"
+	again := plan
+	again.ID, again.Runner, again.Planned, again.Title = "01JD1", "alice", plan.Planned.AddDate(0, 0, 1), "exercise 01JD1"
+	if plan.Intent() != again.Intent() || plan.Digest() == again.Digest() {
+		t.Error("the intent changed with the runner, the time or the ID")
+	}
+	for name, change := range map[string]func(*exercise.Plan){
+		"limit":       func(p *exercise.Plan) { p.Limit++ },
+		"environment": func(p *exercise.Plan) { p.Environment += "x" },
+		"fault":       func(p *exercise.Plan) { p.Fault = nil },
+		"identity":    func(p *exercise.Plan) { p.Identity = map[string]string{"hostname": "other"} },
+		"closure":     func(p *exercise.Plan) { p.Closure += "x" },
+		"mode":        func(p *exercise.Plan) { p.Mode = exercise.Guided },
+	} {
+		changed := plan
+		change(&changed)
+		if changed.Intent() == plan.Intent() {
+			t.Errorf("a change of the %s changes no intent", name)
+		}
+	}
+}
+
 func TestGuard(t *testing.T) {
 	const automatic = "plan automatic\na recovery run\n----\n"
 	for _, c := range []struct {
@@ -45,11 +76,17 @@ func TestGuard(t *testing.T) {
 		{"automatic with a manual step", "plan automatic\na recovery manual\n----\n", func(*exercise.Clearance) {}, []string{"mode"}},
 		{"automatic with an optional manual step", "plan automatic\na recovery manual optional\n----\n", func(*exercise.Clearance) {}, nil},
 		{"guided with a manual step", "plan guided\na recovery manual\n----\n", func(*exercise.Clearance) {}, nil},
-		{"production", automatic, func(c *exercise.Clearance) { c.Plan.Production = true }, []string{"approvals"}},
+		{"production", automatic, func(c *exercise.Clearance) { production(c) }, []string{"approvals"}},
+		{"production that pins nothing", automatic, func(c *exercise.Clearance) {
+			production(c, "carol")
+			c.Plan.Identity = nil
+		}, []string{"identity"}},
+		{"elsewhere", automatic, func(c *exercise.Clearance) { c.Identity = "the host is another" }, []string{"identity"}},
+		{"what is production's", automatic, func(c *exercise.Clearance) { c.Foreign = []string{"the fault names db", "it is here"} }, []string{"production", "production"}},
 		{"approved by the runner alone", automatic, func(c *exercise.Clearance) {
-			c.Plan.Production, c.Approvals = true, []string{c.Plan.Runner}
+			production(c, c.Plan.Runner)
 		}, []string{"approvals"}},
-		{"approved by another", automatic, func(c *exercise.Clearance) { c.Plan.Production, c.Approvals = true, []string{"carol"} }, nil},
+		{"approved by another", automatic, func(c *exercise.Clearance) { production(c, "carol") }, nil},
 		{"all at once", automatic, func(c *exercise.Clearance) { c.Window, c.Freeze, c.Running = false, "x", "E0" }, []string{"lock", "window", "freeze"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -95,8 +95,21 @@ func start(t testing.TB, dir string, r hold.Request, point string) *run {
 		t.Fatal(err)
 	}
 	go func() { _ = x.cmd.Wait(); close(x.exited) }()
-	t.Cleanup(func() { x.kill("runner"); x.kill("holder"); x.kill("reaper") })
+	t.Cleanup(x.end)
 	return x
+}
+
+// end kills whoever still lives and waits until they are gone: they write into directories that are removed next.
+func (x *run) end() {
+	pids := []int{x.pid("runner"), x.pid("holder"), x.reaper()}
+	for _, who := range []string{"runner", "holder", "reaper"} {
+		x.kill(who)
+	}
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+		if !runs(pids[0]) && !runs(pids[1]) && !runs(pids[2]) {
+			return
+		}
+	}
 }
 
 // reached waits until the holder stands at its point.

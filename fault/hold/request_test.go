@@ -123,3 +123,33 @@ func TestHistory(t *testing.T) {
 		t.Errorf("it forgot what must be kept: %v %v", all[0].Status.State, all[1].Status.State)
 	}
 }
+
+// TestSpec is what a request breaks: one fault, or several as a group, with the namespace written into each.
+func TestSpec(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"no_playbook": "x", "limit": "1s", "fault": {"network": {"partition": {"to": ["a"]}}}}`:             `{"network":{"partition": {"to": ["a"]}}}`,
+		`{"no_playbook": "x", "limit": "1s", "fault": {"network": {"delay": 1}}, "netns": "blue"}`:            `{"network":{"delay":1,"netns":"blue"}}`,
+		`{"no_playbook": "x", "limit": "1s", "faults": [{"a": {}}, {"b": 2}]}`:                                `{"all":[{"a":{}},{"b":2}]}`,
+		`{"no_playbook": "x", "limit": "1s", "faults": [{"a": {}}]}`:                                          `{"a":{}}`,
+		`{"no_playbook": "x", "limit": "1s", "faults": [{"a": {}}, {"b": {"c": 1}}], "netns": "blue"}`:        `{"all":[{"a":{"netns":"blue"}},{"b":{"c":1,"netns":"blue"}}]}`,
+		`{"no_playbook": "x", "limit": "1s", "fault": {"file": "short"}, "netns": "blue"}`:                    "the fault file has no network namespace",
+		`{"no_playbook": "x", "limit": "1s", "fault": {"network": {"netns": "red"}}, "netns": "blue"}`:        "the fault names its own",
+		`{"no_playbook": "x", "limit": "1s", "fault": {"a": {}}, "faults": [{"b": {}}]}`:                      "fault and faults are both there",
+		`{"no_playbook": "x", "limit": "1s", "faults": []}`:                                                   "fault is missing",
+		`{"no_playbook": "x", "limit": "1s", "faults": [` + strings.Repeat(`{"a": {}},`, 100) + `{"a": {}}]}`: "101 faults; one holder holds at most 100",
+	} {
+		r, err := ParseRequest([]byte(line))
+		var spec fault.Spec
+		if err == nil {
+			spec, err = r.Spec()
+		}
+		got := ""
+		if err == nil {
+			b, _ := json.Marshal(spec)
+			got = string(b)
+		}
+		if got != strings.ReplaceAll(want, ": ", ":") && (err == nil || !strings.Contains(err.Error(), want)) && got != want {
+			t.Errorf("%.120s: %s, %v, want %s", line, got, err, want)
+		}
+	}
+}

@@ -183,6 +183,7 @@ func (b *bench) operator(ctx context.Context, at dynamic.ResourceInterface, o *u
 		meta := map[string]any{"name": runner, "namespace": o.GetNamespace(), "labels": map[string]any{"chaosUID": string(o.GetUID())}}
 		pod := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": map[string]any{
 			"terminationGracePeriodSeconds": int64(0), "containers": []any{map[string]any{"name": "chaos-runner", "image": "none"}},
+			"nodeName": "a1", // not a node that another test drains
 		}}}
 		_, _ = b.Pods(o.GetNamespace()).Create(ctx, pod, metav1.CreateOptions{})
 		for _, p := range pods.Items {

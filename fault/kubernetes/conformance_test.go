@@ -131,13 +131,14 @@ func (b *bench) deleteRig(t testing.TB, namespace string) faulttest.Rig {
 	}
 	r := b.rig(t, map[string]any{"namespace": namespace, "delete": map[string]any{"selector": "app=" + name, "max": 2}})
 	r.OneShot = true
+	// One pod that is gone is an effect, also of an injection that was cut short.
 	r.Broken = func() bool {
 		for _, p := range pods.Items {
-			if now := get(b.Pods(namespace), p.GetName()); now.GetUID() == p.GetUID() && now.GetDeletionTimestamp() == nil {
-				return false
+			if now := get(b.Pods(namespace), p.GetName()); now.GetUID() != p.GetUID() || now.GetDeletionTimestamp() != nil {
+				return true
 			}
 		}
-		return true
+		return false
 	}
 	r.Remove = func() { b.remove(t, b.Deployments(namespace), name) }
 	return r

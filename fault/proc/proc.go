@@ -40,10 +40,14 @@ type Info struct {
 	UID    int
 	// Kernel says that it is a thread of the kernel itself.
 	Kernel bool
+
+	// threads is how many threads it has, where the system says so.
+	threads int
 }
 
-// Over says that the process has ended, whether or not its parent has asked for its exit status.
-func (i Info) Over() bool { return i.State == Zombie || i.State == Dead }
+// Over says that the process has ended, whether or not its parent has asked for its exit status. One whose first thread has
+// ended while others go on has not.
+func (i Info) Over() bool { return i.State == Zombie && i.threads <= 1 || i.State == Dead }
 
 // String is how a person names it: "process 4711 (nginx)".
 func (i Info) String() string { return fmt.Sprintf("process %d (%s)", i.PID, i.Name) }

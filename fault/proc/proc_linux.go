@@ -53,6 +53,9 @@ func look(pid int, dir string) (Info, error) {
 		return Info{}, fmt.Errorf("read process %d: stat has %d fields", pid, len(f)+2)
 	}
 	i := Info{Process: Process{PID: pid, Start: f[19], Boot: BootID()}, Name: string(b[open+1 : end]), State: f[0][0]}
+	if i.threads, err = strconv.Atoi(f[17]); err != nil {
+		return Info{}, fmt.Errorf("read process %d: %w", pid, err)
+	}
 	if i.Parent, err = strconv.Atoi(f[1]); err != nil {
 		return Info{}, fmt.Errorf("read process %d: %w", pid, err)
 	}

@@ -12,7 +12,7 @@ const modules = "/usr/lib/uml/modules"
 // begins is said before the tests are started.
 const begins = "the tests begin"
 
-// script is the first process inside. The binary's directory stays reachable when /tmp is covered by an empty one.
+// script is the first process inside. The directories of the binary and of the package stay reachable when /tmp is covered by an empty one.
 func (o Options) script(binary, end string) string {
 	var b strings.Builder
 	line := func(words ...string) { b.WriteString(strings.Join(words, " ") + "\n") }
@@ -23,7 +23,9 @@ func (o Options) script(binary, end string) string {
 	line("mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs tmpfs /run || stop 'mount /proc, /sys, /run'")
 	line("mount -t cgroup2 none /sys/fs/cgroup || stop 'mount /sys/fs/cgroup'")
 	line("for c in $(cat /sys/fs/cgroup/cgroup.controllers); do echo +$c >/sys/fs/cgroup/cgroup.subtree_control; done")
-	line("mkdir -p /run/bin /run/netns /run/root/lib && ln -s", modules, "/run/root/lib/modules || stop 'prepare /run'")
+	dir, _ := os.Getwd()
+	line("mkdir -p /run/bin /run/here /run/netns /run/root/lib && ln -s", modules, "/run/root/lib/modules || stop 'prepare /run'")
+	line("mount --bind", quote(dir), "/run/here || stop 'mount the directory of the package'")
 	line("mount --bind", quote(path.Dir(binary)), "/run/bin && mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /var/tmp || stop 'mount /tmp'")
 	line("chmod 1777 /tmp /var/tmp")
 	line("mkdir -p /dev/shm /dev/pts; mount -t tmpfs tmpfs /dev/shm; mount -t devpts devpts /dev/pts")
@@ -36,8 +38,7 @@ func (o Options) script(binary, end string) string {
 		name, value, _ := strings.Cut(v, "=")
 		line("export", name+"="+quote(value))
 	}
-	dir, _ := os.Getwd()
-	line("cd", quote(dir), "|| cd /")
+	line("cd /run/here || cd /")
 	line("echo;", "echo", quote(begins))
 	line(quote("/run/bin/"+path.Base(binary)), "-test.v -test.count=1 -test.timeout="+(o.Timeout*2/3).String(),
 		"-test.run="+quote(o.Run), "</dev/null 2>&1")
