@@ -99,7 +99,7 @@ func (s *State) supersededByRecovery() bool {
 // reversedByLimit says that the fault ended by its own limit, in a scenario in which the end of the fault is the recovery.
 func (s *State) reversedByLimit() bool {
 	st := s.Fault.Status
-	return s.Plan.RecoversBy == string(byReversal) && !s.Fault.Released && st != nil && st.Cause == causeLimit && st.State == fault.Reverted
+	return s.Plan.RecoversBy == string(byReversal) && s.Fault.EndedAt > 0 && st != nil && st.Cause == causeLimit && st.State == fault.Reverted
 }
 
 // causeLimit is what a fault says that has ended by its own limit.
@@ -117,7 +117,7 @@ func (s *State) lostWhy() string {
 // The news of the end and of the service travel apart, so this is asked again when everything has been measured.
 func (s *State) lostInOutage() bool {
 	st, m := s.Fault.Status, s.Measured
-	if !s.Fault.Confirmed || s.Fault.Released || s.Fault.EndedAt == 0 || st == nil || st.Class == fault.OneShot {
+	if s.Fault.EndedAt == 0 || st == nil || st.Class == fault.OneShot {
 		return false
 	}
 	return m != nil && m.Seen && !m.Censored && m.EndHigh > s.Fault.EndedAt && !s.supersededByRecovery() && !s.reversedByLimit()
