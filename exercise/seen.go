@@ -84,10 +84,18 @@ func (m *machine) faultEnded(e Event) bool {
 	if m.supersededByRecovery() || m.reversedByLimit() {
 		return true
 	}
-	if _, acted := m.firstAction(); m.down() || !acted {
+	if !m.recovered() {
 		m.broken(m.lostWhy())
 	}
 	return true
+}
+
+// recovered says that somebody acted and the service has since been in order for a whole window. Less is not enough when the
+// fault is lost: the end of a fault can be seen at the service before the news of it comes.
+func (s *State) recovered() bool {
+	_, acted := s.firstAction()
+	_, failed := s.failed()
+	return acted && failed && s.steady()
 }
 
 // supersededByRecovery says that the recovery had already put something else in the fault's place: nothing was taken back.
@@ -111,16 +119,6 @@ func (s *State) lostWhy() string {
 		cause = st.Cause
 	}
 	return "the fault was lost before the recovery (" + cause + ")"
-}
-
-// lostInOutage says that the fault ended by itself before the service was seen to be back: nobody can tell what brought it back.
-// The news of the end and of the service travel apart, so this is asked again when everything has been measured.
-func (s *State) lostInOutage() bool {
-	st, m := s.Fault.Status, s.Measured
-	if s.Fault.EndedAt == 0 || st == nil || st.Class == fault.OneShot {
-		return false
-	}
-	return m != nil && m.Seen && !m.Censored && m.EndHigh > s.Fault.EndedAt && !s.supersededByRecovery() && !s.reversedByLimit()
 }
 
 // remark takes a note or a deviation, once.

@@ -128,9 +128,6 @@ func (s *State) facts() Facts {
 			f.NotReverted = "the fault was not reverted: " + st.Error
 		}
 	}
-	if f.Broken == "" && s.lostInOutage() {
-		f.Broken = s.lostWhy()
-	}
 	s.objectives(&f)
 	f.Attribution = s.attribution()
 	return f

@@ -91,22 +91,7 @@ func (w *world) stage(phase machine.Phase, scenario, mode string) (run *process,
 	w.env = append(append([]string{}, before...), "BELAY_TEST_PAUSE="+string(phase), "BELAY_TEST_PAUSE_UNTIL="+file)
 	run = w.start("exercise", "run", scenario, "--env", "staging", "--mode", mode, "--as", "bob", "--dir", w.dir, "--json")
 	w.env = before
-	var j *journal
-	w.until(waitForPhase, "exercise "+scenario+" is in phase "+string(phase), func() bool {
-		select {
-		case <-run.done:
-			w.t.Fatalf("it has ended before %s:\n%s", phase, run.output())
-		default:
-		}
-		if _, err := os.Stat(filepath.Join(w.dir, ".belay", "ledger.db")); err != nil {
-			return false
-		}
-		if j == nil {
-			j = openJournal(w)
-		}
-		_, state := j.latest()
-		return state.Plan.Scenario == scenario && state.Phase == phase || phase == machine.Cleared && state.Plan.Scenario == scenario
-	})
+	w.inPhase(run, scenario, phase)
 	return run, func() { must(w.t, os.WriteFile(file, nil, 0o644)) }
 }
 

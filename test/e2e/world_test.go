@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	w := &world{t: t, dir: filepath.Join(base, "shop"), state: filepath.Join(base, "state")}
-	w.env = append(os.Environ(), "BELAY_STATE_DIR="+w.state, "HOME="+base, "NO_COLOR=1")
+	w.env = append(os.Environ(), "BELAY_STATE_DIR="+w.state, "HOME="+base, "NO_COLOR=1", "AWS_EC2_METADATA_DISABLED=true")
 	return w
 }
 

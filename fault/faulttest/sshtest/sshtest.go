@@ -29,7 +29,7 @@ type Server struct {
 	SSH string
 	// Dir is a directory of its own; Holds is where holders that are reached keep their undo records.
 	Dir, Holds string
-	// ClientNS and ServerNS are the two namespaces.
+	// ClientNS and ServerNS are the two namespaces. They are named after this process: tests of other packages run at the same time.
 	ClientNS, ServerNS string
 }
 
@@ -44,7 +44,7 @@ func Start(t testing.TB) *Server {
 		t.Logf("NOT TESTED: faults over ssh need root and OpenSSH's server: apt-get install openssh-server")
 		return nil
 	}
-	s := &Server{Where: "ssh://root@" + server, Dir: t.TempDir(), ClientNS: "belay-ssh-c", ServerNS: "belay-ssh-s"}
+	s := &Server{Where: "ssh://root@" + server, Dir: t.TempDir(), ClientNS: fmt.Sprintf("belay-ssh-c%d", os.Getpid()), ServerNS: fmt.Sprintf("belay-ssh-s%d", os.Getpid())}
 	s.Holds = filepath.Join(s.Dir, "holds")
 	s.network(t)
 	s.keys(t)
