@@ -78,16 +78,20 @@ func (m *machine) faultEnded(e Event) bool {
 	if status.State == fault.Failed {
 		m.Fault.Error = "the fault was not reverted: " + status.Error
 	}
-	if status.Class == fault.OneShot || m.Ending || m.reached(Stable) {
-		return true
-	}
-	if m.supersededByRecovery() || m.reversedByLimit() {
-		return true
-	}
-	if !m.recovered() {
+	switch {
+	case status.Class == fault.OneShot || m.Ending || m.supersededByRecovery() || m.reversedByLimit():
+	case status.Cause != causeLost && (m.reached(Stable) || m.recovered()):
+	default:
 		m.broken(m.lostWhy())
 	}
 	return true
+}
+
+// lostUnseen says that the fault had ended by itself before it was released, nobody knows when: perhaps that is what brought the
+// service back.
+func (s *State) lostUnseen() bool {
+	st := s.Fault.Status
+	return s.Fault.Confirmed && s.Fault.EndedAt == 0 && st != nil && st.Class != fault.OneShot && st.Cause == causeLost && !s.supersededByRecovery()
 }
 
 // recovered says that somebody acted and the service has since been in order for a whole window. Less is not enough when the
@@ -110,8 +114,11 @@ func (s *State) reversedByLimit() bool {
 	return s.Plan.RecoversBy == string(byReversal) && s.Fault.EndedAt > 0 && st != nil && st.Cause == causeLimit && st.State == fault.Reverted
 }
 
-// causeLimit is what a fault says that has ended by its own limit.
-const causeLimit = "limit"
+// What a fault says that has ended by its own limit, and one that was found to be gone.
+const (
+	causeLimit = "limit"
+	causeLost  = "lost"
+)
 
 func (s *State) lostWhy() string {
 	cause := "nobody knows why"

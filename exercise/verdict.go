@@ -48,6 +48,9 @@ func (f Facts) Objective() measure.Verdict {
 // of the fault.
 func Judge(f Facts) (Verdict, string) {
 	verdict, why := judge(f)
+	if verdict == Invalid && f.NotReverted != "" {
+		why += "; " + f.NotReverted
+	}
 	if f.Deviations > 0 && why != needsUpdate {
 		why += "; " + needsUpdate
 	}

@@ -282,7 +282,7 @@ func (app *App) finish(ctx context.Context, w *Workspace, r exercise.Result, run
 		showResult(app.Out(), r, record, w.Given)
 	}
 	if runErr != nil {
-		return runErr
+		return haltError(runErr)
 	}
 	if r.Verdict != exercise.Pass {
 		return Exit(Refused, nil)
