@@ -89,8 +89,15 @@ func (f deny) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if u.Old, err = b.policy(ctx); err != nil {
 		return fault.Plan{}, err
 	}
-	if _, err := b.tags(ctx); err != nil {
+	tags, err := b.tags(ctx)
+	if err != nil {
 		return fault.Plan{}, err
+	}
+	if err := free("bucket "+f.which.Bucket, u.Mark, bucketTags(tags)); err != nil {
+		return fault.Plan{}, err
+	}
+	if other := othersStatement(u.Old, u.Sid); other != "" {
+		return fault.Plan{}, fmt.Errorf("the policy of bucket %s has the statement %s of another fault: end that one first; if it is over, take the statement out", f.which.Bucket, other)
 	}
 	partition := strings.Split(f.caller, ":")[1]
 	if u.New, err = with(u.Old, f.which.statement(ask.ID, partition, spare)); err != nil {
@@ -113,6 +120,9 @@ func (f deny) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Claims:  []string{f.claim("bucket policy", f.which.Bucket)},
 		Needs:   []string{"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:GetBucketTagging", "s3:PutBucketTagging"},
 		Radius:  []string{"everybody but " + strings.Join(spare, " and ")},
+	}
+	if mark := fault.ProductionMark(bucketTags(tags)); mark != "" {
+		p.Production = "bucket " + f.which.Bucket + " has the tag " + mark
 	}
 	if len(f.which.Principals) > 0 {
 		p.Radius = []string{strings.Join(f.which.Principals, ", ")}

@@ -126,12 +126,15 @@ func (i *Instances) choose(ctx context.Context, s *site, faultID string) (chosen
 	}
 	c := chosen{hit: pick(all, i.Percent, faultID), of: len(all)}
 	if most := max(1, i.Max); len(c.hit) > most {
-		return chosen{}, fmt.Errorf("%d instances would be hit and max is %d", len(c.hit), most)
+		return chosen{}, fmt.Errorf("%d instances would be hit and max is %d: raise max if all are meant, or give percent", len(c.hit), most)
 	}
 	own := s.self(ctx)
 	for _, x := range c.hit {
 		if slices.Contains(own, sdk.ToString(x.InstanceId)) {
 			return chosen{}, fmt.Errorf("%s is the instance that this runs on", sdk.ToString(x.InstanceId))
+		}
+		if err := free(sdk.ToString(x.InstanceId), markKey(faultID), tags(x)); err != nil {
+			return chosen{}, err
 		}
 		if x.State == nil || x.State.Name != types.InstanceStateNameRunning {
 			return chosen{}, fmt.Errorf("%s is %s, not running", sdk.ToString(x.InstanceId), stateName(x))
@@ -197,6 +200,9 @@ func (c chosen) plan(i *Instances, s *site, verb string, class fault.Class) faul
 		}
 		p.Claims = append(p.Claims, s.claim("instance", id))
 		p.Changes = append(p.Changes, fmt.Sprintf("%s instance %s%s in %s", verb, id, name, zone(x)))
+		if mark := fault.ProductionMark(tags(x)); mark != "" && p.Production == "" {
+			p.Production = fmt.Sprintf("instance %s has the tag %s", id, mark)
+		}
 		if group := tag(x, "aws:autoscaling:groupName"); group != "" {
 			p.Radius = append(p.Radius, fmt.Sprintf("%s belongs to Auto Scaling group %s, which may terminate and replace it", id, group))
 		}
@@ -216,14 +222,15 @@ func words(tags map[string]string) string {
 	return strings.Join(out, " ")
 }
 
-func tag(i types.Instance, key string) string {
+func tags(i types.Instance) map[string]string {
+	out := map[string]string{}
 	for _, t := range i.Tags {
-		if sdk.ToString(t.Key) == key {
-			return sdk.ToString(t.Value)
-		}
+		out[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
 	}
-	return ""
+	return out
 }
+
+func tag(i types.Instance, key string) string { return tags(i)[key] }
 
 func zone(i types.Instance) string {
 	if i.Placement == nil {

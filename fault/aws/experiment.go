@@ -128,19 +128,30 @@ func (f experiment) find(ctx context.Context, c *fis.Client, u experimentUndo) (
 		return nil, nil
 	}
 	var out []string
+	err := f.each(ctx, c, func(e types.ExperimentSummary) error {
+		if _, ours := e.Tags[u.Mark]; ours && e.State != nil && !over(e.State.Status) {
+			out = append(out, sdk.ToString(e.Id))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// each looks at all experiments of the account that FIS remembers, page by page.
+func (f experiment) each(ctx context.Context, c *fis.Client, look func(types.ExperimentSummary) error) error {
 	in := &fis.ListExperimentsInput{}
 	for {
 		page, err := c.ListExperiments(ctx, in)
 		if err != nil {
-			return nil, explain("look for experiments", err)
+			return explain("look for experiments", err)
 		}
 		for _, e := range page.Experiments {
-			if _, ours := e.Tags[u.Mark]; ours && e.State != nil && !over(e.State.Status) {
-				out = append(out, sdk.ToString(e.Id))
+			if err := look(e); err != nil {
+				return err
 			}
 		}
 		if sdk.ToString(page.NextToken) == "" {
-			return out, nil
+			return nil
 		}
 		in.NextToken = page.NextToken
 	}

@@ -25,7 +25,7 @@ func explain(verb string, err error) error {
 		return fmt.Errorf("%s: %s does not answer: %w: look at region, endpoint and the network", verb, at, sent.Err)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: AWS did not answer in time: %w", verb, context.DeadlineExceeded)
+		return fmt.Errorf("%s: AWS did not answer in time: look at region, endpoint and the network: %w", verb, context.DeadlineExceeded)
 	}
 	return fmt.Errorf("%s: %w", verb, err)
 }
@@ -36,6 +36,8 @@ type answered struct{ verb, code, text string }
 func (a answered) Error() string {
 	hint := ""
 	switch a.code {
+	case "UnknownError": // what answered did not speak AWS's language
+		return a.verb + ": what answers there is not AWS: look at endpoint and AWS_ENDPOINT_URL"
 	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
 		hint = ": the credentials lack a permission"
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":

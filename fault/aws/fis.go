@@ -84,11 +84,38 @@ func (f experiment) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error)
 		Needs:     []string{"fis:GetExperimentTemplate", "fis:StartExperiment", "fis:GetExperiment", "fis:ListExperiments", "fis:StopExperiment", "fis:TagResource"},
 		Radius:    radius(t),
 	}
+	if err := f.alone(ctx, c, markKey(ask.ID)); err != nil {
+		return fault.Plan{}, err
+	}
+	p.Production = productionOf(f.template, t)
 	if !p.EndsThere {
 		p.Changes = append(p.Changes, fmt.Sprintf("stop it after %s: by itself it would last %s", ask.Limit, lasts))
 	}
 	p.Undo, err = json.Marshal(experimentUndo{Mark: markKey(ask.ID), MarkValue: mark(ask, time.Now(), "undo=stop-experiment")})
 	return p, err
+}
+
+// alone refuses a template of which another fault runs an experiment, also one of another host.
+func (f experiment) alone(ctx context.Context, c *fis.Client, ours string) error {
+	return f.each(ctx, c, func(e types.ExperimentSummary) error {
+		if sdk.ToString(e.ExperimentTemplateId) != f.template || e.State == nil || over(e.State.Status) {
+			return nil
+		}
+		return free("template "+f.template+" (experiment "+sdk.ToString(e.Id)+")", ours, e.Tags)
+	})
+}
+
+// productionOf says by what a template is known to be production's, or to aim at it.
+func productionOf(id string, t *types.ExperimentTemplate) string {
+	if mark := fault.ProductionMark(t.Tags); mark != "" {
+		return "template " + id + " has the tag " + mark
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Targets)) {
+		if mark := fault.ProductionMark(t.Targets[name].ResourceTags); mark != "" {
+			return "template " + id + " aims at what has the tag " + mark
+		}
+	}
+	return ""
 }
 
 // changes are the actions of a template, as sentences.

@@ -96,8 +96,12 @@ func (f healthCheck) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error
 		return fault.Plan{}, fmt.Errorf("health check %s is %s already: that would have no effect", f.id(), f.word())
 	}
 	u := healthUndo{Mark: markKey(ask.ID), MarkValue: mark(ask, time.Now(), "undo=not-"+f.word())}
+	production, err := zoneMarks(ctx, c, types.TagResourceTypeHealthcheck, f.id(), u.Mark, "")
+	if err != nil {
+		return fault.Plan{}, err
+	}
 	p := fault.Plan{
-		Class: fault.Restore, Fidelity: fault.Network, Elsewhere: true, Mechanism: "Route 53 UpdateHealthCheck",
+		Class: fault.Restore, Fidelity: fault.Network, Elsewhere: true, Mechanism: "Route 53 UpdateHealthCheck", Production: production,
 		Target:  fmt.Sprintf("Route 53 health check %s %s", f.id(), f.word()),
 		Changes: []string{fmt.Sprintf("let health check %s be %s", f.id(), f.word()), "tag it " + u.Mark + " for as long"},
 		Claims:  []string{f.claim("health check", f.id())},

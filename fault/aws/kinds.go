@@ -11,10 +11,11 @@ func Kinds() fault.Kinds {
 	return fault.Kinds{"aws": func() fault.Config { return new(AWS) }}
 }
 
-// Capabilities says which of them can be made from here: whether there are credentials. It asks AWS nothing; a plan does.
+// Capabilities says which of them can be made from here: whether credentials are configured. It asks nobody anything; a
+// plan does.
 func Capabilities(ctx context.Context) []fault.Capability {
 	why := ""
-	if _, err := (&site{Region: "us-east-1"}).credentials(ctx); err != nil {
+	if err := (&site{Region: "us-east-1"}).atHand(ctx); err != nil {
 		why = err.Error()
 	}
 	out := []fault.Capability{

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/belay-dr/belay/fault"
 )
@@ -24,6 +26,8 @@ type terminate struct {
 // goneUndo names the victims of a one-shot fault. There is nothing to undo.
 type goneUndo struct {
 	Instances []string `json:"instances"`
+	// Asked says that we are about to ask, or have, and were not refused.
+	Asked bool `json:"asked,omitempty"`
 	// Accepted says that AWS has accepted the reboot.
 	Accepted bool `json:"accepted,omitempty"`
 	// Lost says when each watched address stopped answering.
@@ -59,7 +63,7 @@ func (f terminate) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) 
 	return p, err
 }
 
-func (f terminate) Inject(ctx context.Context, undo json.RawMessage, _ fault.Save) error {
+func (f terminate) Inject(ctx context.Context, undo json.RawMessage, save fault.Save) error {
 	u, err := readGone(undo)
 	if err != nil {
 		return err
@@ -68,6 +72,11 @@ func (f terminate) Inject(ctx context.Context, undo json.RawMessage, _ fault.Sav
 	if err != nil {
 		return err
 	}
+	u.Asked = true
+	if err := saveJSON(save, u); err != nil {
+		return err
+	}
+	// It may be asked again: who is gone cannot go twice.
 	if _, err := ec2.NewFromConfig(cfg).TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: u.Instances}); err != nil {
 		return explain("terminate instances", err)
 	}
@@ -87,7 +96,17 @@ func (f terminate) Confirm(ctx context.Context, undo json.RawMessage) (string, e
 	for _, id := range u.Instances {
 		was.Instances = append(was.Instances, stopped{ID: id})
 	}
-	now, err := was.look(ctx, ec2.NewFromConfig(cfg))
+	c, began := ec2.NewFromConfig(cfg), time.Now()
+	var now map[string]types.Instance
+	err = until(ctx, func() (bool, error) {
+		// What was asked for just before may not show yet.
+		now, err = was.look(ctx, c)
+		going := func(id string) bool {
+			s := stateName(now[id])
+			return s != string(types.InstanceStateNameRunning) && s != string(types.InstanceStateNamePending)
+		}
+		return !u.Asked || slices.ContainsFunc(u.Instances, going) || time.Since(began) > settle, err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -167,10 +186,16 @@ func (f reboot) Inject(ctx context.Context, undo json.RawMessage, save fault.Sav
 	if err != nil {
 		return err
 	}
-	if _, err := ec2.NewFromConfig(cfg).RebootInstances(ctx, &ec2.RebootInstancesInput{InstanceIds: u.Instances}); err != nil {
-		return explain("reboot instances", err)
+	u.Asked = true
+	if err := saveJSON(save, u); err != nil {
+		return err
 	}
-	u.Accepted, u.Lost = true, map[string]time.Time{}
+	_, err = ec2.NewFromConfig(cfg).RebootInstances(ctx, &ec2.RebootInstancesInput{InstanceIds: u.Instances}, func(o *ec2.Options) { o.Retryer = once(o.Retryer) })
+	if err != nil && !lost(ctx, err) {
+		u.Asked = ctx.Err() != nil
+		return errors.Join(explain("reboot instances", err), saveJSON(save, u))
+	}
+	u.Accepted, u.Lost = err == nil, map[string]time.Time{}
 	if err := saveJSON(save, u); err != nil {
 		return err
 	}
@@ -205,6 +230,8 @@ func (f reboot) Confirm(ctx context.Context, undo json.RawMessage) (string, erro
 			seen = append(seen, at+" does not answer")
 		case u.Accepted:
 			seen = append(seen, "AWS accepted the reboot, and nobody waited until "+at+" stopped answering")
+		case u.Asked:
+			seen = append(seen, "AWS was asked for the reboot and its answer was lost: it may be on its way, although "+at+" answers")
 		default:
 			return "", fmt.Errorf("%s never stopped answering", at)
 		}

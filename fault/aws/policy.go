@@ -118,6 +118,20 @@ func without(text, name string) (rest string, found json.RawMessage, err error) 
 	return rest, found, err
 }
 
+const otherSid pattern = `^Belay[0-9a-f]{16}$`
+
+// othersStatement is the name of a statement in a policy that another fault has put there.
+func othersStatement(text, ours string) string {
+	_, all, _ := parsePolicy(text)
+	for _, raw := range all {
+		var s struct{ Sid string }
+		if json.Unmarshal(raw, &s) == nil && s.Sid != ours && otherSid.matches(s.Sid) {
+			return s.Sid
+		}
+	}
+	return ""
+}
+
 func (d document) render(all []json.RawMessage) (string, error) {
 	list, err := json.Marshal(all)
 	if err != nil {

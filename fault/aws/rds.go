@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -71,7 +70,15 @@ type seen struct {
 	arn, status, primary string
 	multi                bool
 	members              int
-	tags                 []types.Tag
+	tags                 map[string]string
+}
+
+func tagsOf(list []types.Tag) map[string]string {
+	out := map[string]string{}
+	for _, t := range list {
+		out[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
+	}
+	return out
 }
 
 func (f database) name() string {
@@ -101,7 +108,7 @@ func (f database) look(ctx context.Context, c *rds.Client) (seen, error) {
 		d := got.DBInstances[0]
 		return seen{
 			arn: sdk.ToString(d.DBInstanceArn), status: sdk.ToString(d.DBInstanceStatus), primary: sdk.ToString(d.AvailabilityZone),
-			multi: sdk.ToBool(d.MultiAZ), tags: d.TagList,
+			multi: sdk.ToBool(d.MultiAZ), tags: tagsOf(d.TagList),
 		}, nil
 	}
 	got, err := c.DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &f.which.Cluster})
@@ -112,7 +119,7 @@ func (f database) look(ctx context.Context, c *rds.Client) (seen, error) {
 		return seen{}, fmt.Errorf("look at %s: AWS answered with %d", f.name(), len(got.DBClusters))
 	}
 	d := got.DBClusters[0]
-	s := seen{arn: sdk.ToString(d.DBClusterArn), status: sdk.ToString(d.Status), members: len(d.DBClusterMembers), tags: d.TagList}
+	s := seen{arn: sdk.ToString(d.DBClusterArn), status: sdk.ToString(d.Status), members: len(d.DBClusterMembers), tags: tagsOf(d.TagList)}
 	for _, m := range d.DBClusterMembers {
 		if sdk.ToBool(m.IsClusterWriter) {
 			s.primary = sdk.ToString(m.DBInstanceIdentifier)
@@ -137,6 +144,9 @@ func (f database) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	case f.which.Cluster != "" && now.members < 2:
 		return fault.Plan{}, fmt.Errorf("%s has %d members: it has nowhere to fail over to", f.name(), now.members)
 	}
+	if err := free(f.name(), markKey(ask.ID), now.tags); err != nil {
+		return fault.Plan{}, err
+	}
 	u := databaseUndo{Mark: markKey(ask.ID), MarkValue: mark(ask, time.Now(), "undo=none was="+now.primary), ARN: now.arn, Was: now.primary}
 	p := fault.Plan{
 		Class: fault.OneShot, Fidelity: fault.Process, Elsewhere: true, EndsThere: true, Mechanism: "RDS RebootDBInstance",
@@ -145,6 +155,9 @@ func (f database) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Claims:  []string{f.claim("database", f.which.Instance+f.which.Cluster)},
 		Needs:   []string{"rds:DescribeDBInstances", "rds:RebootDBInstance", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"},
 		Radius:  []string{"every connection to " + f.name()},
+	}
+	if mark := fault.ProductionMark(now.tags); mark != "" {
+		p.Production = f.name() + " has the tag " + mark
 	}
 	switch {
 	case f.which.Failover:
@@ -201,13 +214,9 @@ func (f database) Inject(ctx context.Context, undo json.RawMessage, save fault.S
 	if err := saveJSON(save, u); err != nil {
 		return err
 	}
-	if f.which.Cluster != "" {
-		_, err = c.FailoverDBCluster(ctx, &rds.FailoverDBClusterInput{DBClusterIdentifier: &f.which.Cluster})
-	} else {
-		_, err = c.RebootDBInstance(ctx, &rds.RebootDBInstanceInput{DBInstanceIdentifier: &f.which.Instance, ForceFailover: &f.which.Failover})
-	}
-	if err != nil {
-		return explain("reboot "+f.name(), err)
+	if err := f.ask(ctx, c); err != nil && !lost(ctx, err) {
+		u.Asked = ctx.Err() != nil
+		return errors.Join(explain("reboot "+f.name(), err), saveJSON(save, u))
 	}
 	// A failover takes a minute or two. It is part of the injection, so that the fault's own limit bounds it.
 	err = until(ctx, func() (bool, error) {
@@ -219,6 +228,17 @@ func (f database) Inject(ctx context.Context, undo json.RawMessage, save fault.S
 		return err
 	}
 	return saveJSON(save, u)
+}
+
+// ask asks for the reboot once: asked twice, a cluster would fail over and back.
+func (f database) ask(ctx context.Context, c *rds.Client) error {
+	once := func(o *rds.Options) { o.Retryer = once(o.Retryer) }
+	if f.which.Cluster != "" {
+		_, err := c.FailoverDBCluster(ctx, &rds.FailoverDBClusterInput{DBClusterIdentifier: &f.which.Cluster}, once)
+		return err
+	}
+	_, err := c.RebootDBInstance(ctx, &rds.RebootDBInstanceInput{DBInstanceIdentifier: &f.which.Instance, ForceFailover: &f.which.Failover}, once)
+	return err
 }
 
 // Confirm says what the injection has seen. If that was cut short, it looks whether anything has begun, and waits a moment
@@ -272,7 +292,8 @@ func (f database) marked(ctx context.Context, undo json.RawMessage) (databaseUnd
 	if is(err, "DBInstanceNotFound", "DBClusterNotFoundFault") {
 		return u, false, c, nil
 	}
-	return u, slices.ContainsFunc(now.tags, func(t types.Tag) bool { return sdk.ToString(t.Key) == u.Mark }), c, err
+	_, ours := now.tags[u.Mark]
+	return u, ours, c, err
 }
 
 func (f database) Residue(ctx context.Context, undo json.RawMessage) ([]string, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -93,16 +94,21 @@ func (f record) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if sameRecord(*old, u.New) {
 		return fault.Plan{}, fmt.Errorf("record %s %s is %s already: that would have no effect", w.Name, w.Type, describeRecord(u.New))
 	}
-	u.MarkValue = mark(ask, time.Now(), "undo="+w.Name+"/"+w.Type, shortOrDigest(describeRecord(*old)))
+	about := plain("undo=" + dotted(w.Name) + "/" + w.Type + "/" + w.ID)
+	production, err := zoneMarks(ctx, c, types.TagResourceTypeHostedzone, w.Zone, u.Mark, about)
+	if err != nil {
+		return fault.Plan{}, err
+	}
+	u.MarkValue = mark(ask, time.Now(), about, shortOrDigest(describeRecord(*old)))
 	p := fault.Plan{
-		Class: fault.Restore, Fidelity: fault.Network, Elsewhere: true, Mechanism: "Route 53 ChangeResourceRecordSets",
+		Class: fault.Restore, Fidelity: fault.Network, Elsewhere: true, Mechanism: "Route 53 ChangeResourceRecordSets", Production: production,
 		Target: fmt.Sprintf("Route 53 record %s %s in zone %s", w.Name, w.Type, w.Zone),
 		Changes: []string{
 			fmt.Sprintf("change record %s %s from %s to %s", w.Name, w.Type, describeRecord(*old), describeRecord(u.New)),
 			"tag zone " + w.Zone + " " + u.Mark + " for as long",
 		},
 		Claims: []string{f.claim("record", strings.Join([]string{w.Zone, dotted(w.Name), w.Type, w.ID}, " "))},
-		Needs:  []string{"route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetChange", "route53:ChangeTagsForResource"},
+		Needs:  []string{"route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetChange", "route53:ListTagsForResource", "route53:ChangeTagsForResource"},
 		Radius: []string{"everybody who resolves " + w.Name},
 	}
 	if old.TTL != nil {
@@ -144,10 +150,28 @@ func describeRecord(r types.ResourceRecordSet) string {
 	return strings.Join(out, " ")
 }
 
-// sameRecord compares all of two record sets, whatever the order of their values.
+// sameValue is a value in one way of writing: addresses and names have several, and Route 53 may answer in another one than
+// it was told.
+func sameValue(kind types.RRType, value string) string {
+	switch kind {
+	case types.RRTypeA, types.RRTypeAaaa:
+		if a, err := netip.ParseAddr(value); err == nil {
+			return a.String()
+		}
+	case types.RRTypeCname, types.RRTypePtr, types.RRTypeMx, types.RRTypeSrv:
+		return dotted(value)
+	}
+	return value
+}
+
+// sameRecord compares all of two record sets, whatever the order of their values and the way they are written.
 func sameRecord(a, b types.ResourceRecordSet) bool {
 	text := func(r types.ResourceRecordSet) string {
-		r.ResourceRecords = slices.SortedFunc(slices.Values(r.ResourceRecords), func(x, y types.ResourceRecord) int {
+		var values []types.ResourceRecord
+		for _, v := range r.ResourceRecords {
+			values = append(values, types.ResourceRecord{Value: sdk.String(sameValue(r.Type, sdk.ToString(v.Value)))})
+		}
+		r.ResourceRecords = slices.SortedFunc(slices.Values(values), func(x, y types.ResourceRecord) int {
 			return strings.Compare(sdk.ToString(x.Value), sdk.ToString(y.Value))
 		})
 		b, _ := json.Marshal(r)
@@ -254,7 +278,9 @@ func (f record) Confirm(ctx context.Context, undo json.RawMessage) (string, erro
 		return "", explain("ask Route 53 for an answer", err)
 	}
 	for _, r := range now.ResourceRecords {
-		if !slices.Contains(answer.RecordData, sdk.ToString(r.Value)) {
+		if !slices.ContainsFunc(answer.RecordData, func(v string) bool {
+			return sameValue(now.Type, v) == sameValue(now.Type, sdk.ToString(r.Value))
+		}) {
 			return "", fmt.Errorf("the name servers answer %v", answer.RecordData)
 		}
 	}
@@ -272,6 +298,9 @@ func (f record) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 		return fault.Outcome{}, err
 	}
 	now, err := f.find(ctx, c)
+	if is(err, "NoSuchHostedZone") {
+		return fault.Outcome{Superseded: []string{"zone " + f.which.Zone + " was deleted by somebody else since"}}, nil
+	}
 	if err != nil {
 		return fault.Outcome{}, err
 	}
@@ -312,6 +341,9 @@ func (f record) Residue(ctx context.Context, undo json.RawMessage) ([]string, er
 		return nil, err
 	}
 	now, err := f.find(ctx, c)
+	if is(err, "NoSuchHostedZone") {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func TestConfigs(t *testing.T) {
 		{`{"account":"111122223333","route53":{"record":{"zone":"Z1","name":"a","type":"NS","values":["x"]}}}`, "fault aws: route53.record.type: NS and SOA hold the zone itself: they are never changed"},
 		{`{"account":"111122223333","route53":{"record":{"zone":"Z1","name":"a","type":"A","weight":3}}}`, "fault aws: route53.record.id: is missing: a weighted record has a set identifier"},
 		{`{"account":"111122223333","route53":{"health_check":{}}}`, "fault aws: route53.health_check: give exactly one of disable and invert"},
-		{`{"account":"111122223333","region":"r","fis":{"start":"EXT1"},"no":1}`, `fault aws: json: unknown field "no"`},
+		{`{"account":"111122223333","region":"r","fis":{"start":"EXT1"},"no":1}`, `fault aws: unknown field "no"`},
 	} {
 		_, err := Kinds().Decode(fault.Spec{Kind: "aws", Config: json.RawMessage(c.config)})
 		if err == nil || err.Error() != c.want {
@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 		want    string
 	}{
 		{"ec2", m{"stop": m{"tags": m{"app": "none"}}}, "no running instance in us-west-2 has the tags app=none"},
-		{"ec2", m{"stop": m{"tags": web}}, "3 instances would be hit and max is 1"},
+		{"ec2", m{"stop": m{"tags": web}}, "3 instances would be hit and max is 1: raise max if all are meant, or give percent"},
 		{"ec2", m{"stop": m{"instances": []string{"i-00000009"}}}, "look for instances: InvalidInstanceID.NotFound: The instance ID 'i-00000009' does not exist"},
 		{"ec2", m{"stop": m{"instances": []string{"i-00000004"}}}, "i-00000004 has no EBS root, so that it cannot be stopped, only terminated"},
 		{"ec2", m{"stop": m{"instances": []string{"i-00000005"}}}, "i-00000005 is stopped, not running"},
@@ -185,7 +185,7 @@ func TestNoCredentials(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, c := range Capabilities(t.Context()) {
-		if c.Here || c.Why != errNoCredentials.Error() {
+		if c.Here || c.Why != errNoCredentials.Error()+". Whether an instance has a role was not looked at: a plan does" {
 			t.Errorf("%s: here %v: %s", c.Fault, c.Here, c.Why)
 		}
 	}

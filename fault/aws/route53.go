@@ -99,6 +99,26 @@ func zoneTags(ctx context.Context, c *route53.Client, kind types.TagResourceType
 	return got.ResourceTagSet.Tags, nil
 }
 
+// zoneMarks refuses what another fault holds, and says by what the zone or health check is known to be production's. Of a
+// zone, only the records that about says count as held.
+func zoneMarks(ctx context.Context, c *route53.Client, kind types.TagResourceType, id, ours, about string) (production string, err error) {
+	list, err := zoneTags(ctx, c, kind, id)
+	if err != nil {
+		return "", err
+	}
+	tags := map[string]string{}
+	for _, t := range list {
+		if value := sdk.ToString(t.Value); about == "" || !strings.HasPrefix(sdk.ToString(t.Key), markKey("")) || strings.Contains(value, " "+about+" ") {
+			tags[sdk.ToString(t.Key)] = value
+		}
+	}
+	called := string(kind) + " " + id
+	if mark := fault.ProductionMark(tags); mark != "" {
+		production = called + " has the tag " + mark
+	}
+	return production, free(called, ours, tags)
+}
+
 func markZone(ctx context.Context, c *route53.Client, kind types.TagResourceType, id, key, value string) error {
 	_, err := c.ChangeTagsForResource(ctx, &route53.ChangeTagsForResourceInput{
 		ResourceType: kind, ResourceId: &id, AddTags: []types.Tag{{Key: &key, Value: &value}},

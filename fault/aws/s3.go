@@ -143,6 +143,14 @@ func (b bucket) setTags(ctx context.Context, tags []types.Tag) error {
 	return nil
 }
 
+func bucketTags(list []types.Tag) map[string]string {
+	out := map[string]string{}
+	for _, t := range list {
+		out[sdk.ToString(t.Key)] = sdk.ToString(t.Value)
+	}
+	return out
+}
+
 // mark tags the bucket, unless AWS itself has tags there: nobody else may write those, and all are written together. The
 // statement in the policy names the fault in any case.
 func (b bucket) mark(ctx context.Context, key, value string) error {

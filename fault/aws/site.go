@@ -12,13 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 )
 
 const (
 	// reachBound is how long it may take to learn whether AWS answers and who we are.
-	reachBound = 8 * time.Second
+	reachBound = 6 * time.Second
+	// roleBound is how long the instance may take to give us the credentials of its role. Elsewhere nothing answers there.
+	roleBound = 3 * time.Second
 	// dialBound, tries and backoff bound each call.
 	dialBound = 2 * time.Second
 	callBound = 10 * time.Second
@@ -63,9 +66,29 @@ var errNoCredentials = errors.New("there are no AWS credentials: set AWS_PROFILE
 
 // credentials returns a config with credentials that could be had, without asking AWS for anything but them.
 func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
+	cfg, err := s.load(ctx)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Credentials == nil {
+		return cfg, errNoCredentials
+	}
+	if source(cfg) == sourceNone { // what is left is the role of the instance that we may run on
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, roleBound)
+		defer cancel()
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, errNoCredentials
+	}
+	return cfg, nil
+}
+
+// load reads the environment and the shared config. It asks nobody for anything. The SDK's own log is nobody's.
+func (s *site) load(ctx context.Context, more ...func(*config.LoadOptions) error) (sdk.Config, error) {
 	opts := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}),
 		config.WithRegion(s.Region),
-		config.WithLogger(logging.Nop{}), // what is to be said is in our errors, and standard error is the user's
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callBound).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialBound })),
 		config.WithRetryer(func() sdk.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = tries, backoff })
@@ -77,7 +100,7 @@ func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
 	if s.Endpoint != "" {
 		opts = append(opts, config.WithBaseEndpoint(s.Endpoint))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	cfg, err := config.LoadDefaultConfig(ctx, append(opts, more...)...)
 	var noProfile config.SharedConfigProfileNotExistError
 	var unread config.SharedConfigLoadError
 	switch {
@@ -88,13 +111,48 @@ func (s *site) credentials(ctx context.Context) (sdk.Config, error) {
 	case err != nil:
 		return cfg, errors.New("the shared AWS config cannot be read: see `aws configure list`")
 	}
-	if cfg.Credentials == nil {
-		return cfg, errNoCredentials
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return cfg, errNoCredentials
-	}
 	return cfg, nil
+}
+
+// Where credentials would come from. Those that are not at hand may be asked for over the network, or of another program.
+const (
+	sourceKeys = "keys"
+	sourceElse = "asked for elsewhere"
+	sourceNone = ""
+)
+
+// source says where the credentials of a config come from. It asks nobody.
+func source(cfg sdk.Config) string {
+	for _, c := range cfg.ConfigSources {
+		switch c := c.(type) {
+		case config.EnvConfig:
+			switch {
+			case c.Credentials.HasKeys():
+				return sourceKeys
+			case c.WebIdentityTokenFilePath != "", c.ContainerCredentialsEndpoint != "", c.ContainerCredentialsRelativePath != "":
+				return sourceElse
+			}
+		case config.SharedConfig:
+			switch {
+			case c.Credentials.HasKeys():
+				return sourceKeys
+			case c.RoleARN != "", c.CredentialSource != "", c.CredentialProcess != "", c.WebIdentityTokenFile != "",
+				c.SSOSession != nil, c.SSOStartURL != "", c.LoginSession != "":
+				return sourceElse
+			}
+		}
+	}
+	return sourceNone
+}
+
+// atHand says whether credentials are configured, without asking anybody for them: neither AWS, nor another program, nor the
+// metadata service of an instance.
+func (s *site) atHand(ctx context.Context) error {
+	cfg, err := s.load(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	if err == nil && source(cfg) == sourceNone {
+		return fmt.Errorf("%w. Whether an instance has a role was not looked at: a plan does", errNoCredentials)
+	}
+	return err
 }
 
 // claim names something that only one fault at a time may have.

@@ -196,7 +196,7 @@ func (f stop) Confirm(ctx context.Context, undo json.RawMessage) (string, error)
 }
 
 // settle is how long a revert waits for a stop that an injection which was cut short may have asked for just before.
-const settle = 500 * time.Millisecond
+const settle = 2 * time.Second
 
 // inFlight says that an injection which was cut short may have asked for a stop that does not show yet.
 func (u stopUndo) inFlight(now map[string]types.Instance) bool {

@@ -45,7 +45,7 @@ func TestBadConfigs(t *testing.T) {
 		{object{"names": one, "answer": "silent", "upstream": []string{"dns.google"}}, `fault dns: upstream[0]: must be an address, or one with a port: "10.0.0.2", "[fd00::2]:53"`},
 		{object{"names": one, "answer": "silent", "netns": "a", "pid": 5}, "fault dns: give one of netns, pid_file and pid, or none"},
 		{object{"names": one, "answer": "silent", "pid": -5}, "fault dns: pid: must be above 0"},
-		{object{"names": one, "answer": "silent", "ttl": 5}, `fault dns: json: unknown field "ttl"`},
+		{object{"names": one, "answer": "silent", "ttl": 5}, `fault dns: unknown field "ttl"`},
 	} {
 		refused(t, c.config, c.want)
 	}

@@ -82,6 +82,9 @@ func TestNoEngine(t *testing.T) {
 			t.Errorf("%s: refused after %s", host, took)
 		}
 	}
+	if _, err := plan(t, object{"kill": "a", "host": "ssh://ops@192.0.2.1"}); err == nil || !strings.Contains(err.Error(), "open Docker at ssh://ops@192.0.2.1: an engine is not reached by ssh: run Belay there, or forward its socket with ssh -L and give that as host") {
+		t.Errorf("an engine by ssh: %v", err)
+	}
 	if _, err := plan(t, object{"network": object{"container": "a", "loss": object{"to": []string{"192.0.2.2"}, "percent": 10}}, "host": "tcp://192.0.2.1:2375"}); err == nil || !strings.Contains(err.Error(), "is on another host") {
 		t.Errorf("a fault inside containers of another host: %v", err)
 	}
@@ -98,6 +101,12 @@ func TestRefusals(t *testing.T) {
 	var all []*dockertest.Container
 	for range 3 {
 		all = append(all, e.Run(t, unique("refuse"), dockertest.Options{Labels: map[string]string{name: value}}))
+	}
+	ours := e.Run(t, unique("live"), dockertest.Options{Labels: map[string]string{"belay.dev/environment": "production"}})
+	for kind, want := range map[string]string{ours.Name: "container " + ours.Name + " has the label belay.dev/environment=production", all[0].Name: ""} {
+		if p, err := plan(t, object{"pause": kind, "host": e.Host}); err != nil || p.Production != want {
+			t.Errorf("production: %q, %v, want %q", p.Production, err, want)
+		}
 	}
 	gone := e.Run(t, unique("short"), dockertest.Options{Remove: true})
 	one := all[0].Name

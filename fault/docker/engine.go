@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -43,8 +44,21 @@ func (e engine) address() address {
 // local says that the engine is on this host.
 func (a address) local() bool { return strings.HasPrefix(a.Host, "unix://") }
 
+// near says that asking it does not leave this host.
+func (a address) near() bool {
+	u, err := url.Parse(a.Host)
+	if err != nil || a.local() || u.Scheme == "npipe" {
+		return err == nil
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // open makes a client. Nothing is asked yet.
 func (a address) open() (*client.Client, error) {
+	if scheme, _, ok := strings.Cut(a.Host, "://"); ok && scheme == "ssh" {
+		return nil, fmt.Errorf("open Docker at %s: an engine is not reached by ssh: run Belay there, or forward its socket with ssh -L and give that as host", a.Host)
+	}
 	opts := []client.Opt{client.WithHost(a.Host)}
 	if a.Certs != "" {
 		in := func(name string) string { return a.Certs + "/" + name }

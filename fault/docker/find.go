@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/proc"
 )
 
@@ -36,7 +37,7 @@ func (c Containers) find(ctx context.Context, cli *client.Client, id string) (ch
 		names = part(all, c.Percent, id)
 	}
 	if limit := max(1, c.Max); len(names) > limit {
-		return chosen{}, fmt.Errorf("%d containers would be hit and max is %d", len(names), limit)
+		return chosen{}, fmt.Errorf("%d containers would be hit and max is %d: raise max if all are meant, or choose fewer", len(names), limit)
 	}
 	out := chosen{of: of}
 	for _, n := range names {
@@ -50,6 +51,19 @@ func (c Containers) find(ctx context.Context, cli *client.Client, id string) (ch
 		out.those = append(out.those, one)
 	}
 	return out, nil
+}
+
+// production is the first container that is marked as production's, and by what; empty when none is.
+func production(all ...container.InspectResponse) string {
+	for _, c := range all {
+		if c.Config == nil {
+			continue
+		}
+		if mark := fault.ProductionMark(c.Config.Labels); mark != "" {
+			return "container " + name(c) + " has the label " + mark
+		}
+	}
+	return ""
 }
 
 // labelled are the IDs of the running containers that have all labels.

@@ -60,3 +60,19 @@ func TestPart(t *testing.T) {
 		t.Error("the seed does not decide")
 	}
 }
+
+// TestProduction finds the first container with a label of production.
+func TestProduction(t *testing.T) {
+	with := func(name string, labels map[string]string) container.InspectResponse {
+		return container.InspectResponse{ID: strings.Repeat("5", 64), Name: "/" + name, Config: &container.Config{Labels: labels}}
+	}
+	test := with("test", map[string]string{"environment": "test", "app": "production"})
+	for want, all := range map[string][]container.InspectResponse{
+		"":                                     {test, {}},
+		"container api has the label env=Prod": {test, with("api", map[string]string{"env": "Prod"}), with("web", map[string]string{"env": "live"})},
+	} {
+		if got := production(all...); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ type insideUndo struct {
 func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	a := i.address()
 	if !a.local() {
-		return fault.Plan{}, fmt.Errorf("the engine at %s is on another host: faults inside its containers are made from there, by where: ssh://…", a.Host)
+		return fault.Plan{}, fmt.Errorf("the engine at %s is on another host: faults inside its containers are made there: run Belay on that host", a.Host)
 	}
 	cli, err := a.reach(ctx)
 	if err != nil {
@@ -54,6 +54,9 @@ func (i *inside) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	plan, err := i.at(p.PID).Plan(ctx, ask)
 	if err != nil {
 		return fault.Plan{}, fmt.Errorf("container %s: %w", name(c), err)
+	}
+	if plan.Production == "" {
+		plan.Production = production(c)
 	}
 	u := insideUndo{Container: c.ID, Name: name(c), Process: p.Process, Undo: plan.Undo}
 	if plan.Undo, err = json.Marshal(u); err != nil {

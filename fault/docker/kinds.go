@@ -11,11 +11,13 @@ func Kinds() fault.Kinds {
 	return fault.Kinds{"docker": func() fault.Config { return new(Docker) }}
 }
 
-// Capabilities says which of them can be made from here.
+// Capabilities says which of them can be made from here. An engine on another host is not asked; a plan does.
 func Capabilities(ctx context.Context) []fault.Capability {
 	a := engine{}.address()
 	base := fault.Capability{Class: fault.Restore, Fidelity: fault.Process, Mechanism: "Docker Engine API", Needs: []string{"a Docker Engine"}, Here: true}
-	if cli, err := a.reach(ctx); err != nil {
+	if !a.near() {
+		base.Mechanism += " at " + a.Host + " (not asked)"
+	} else if cli, err := a.reach(ctx); err != nil {
 		base.Here, base.Mechanism, base.Why = false, "", err.Error()
 	} else {
 		cli.Close()

@@ -100,6 +100,7 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	}
 	class, fidelity, verb := t.deed.says()
 	p := fault.Plan{Class: class, Fidelity: fidelity, Mechanism: "Docker Engine API", Needs: []string{"the Docker Engine at " + u.Engine.Host}, Elsewhere: !u.Engine.local()}
+	p.Production = production(found.those...)
 	var names []string
 	for _, c := range found.those {
 		v := victim{ID: c.ID, Name: name(c), Started: c.State.StartedAt}

@@ -153,6 +153,9 @@ func checkPaths(key string, paths []string) map[string]string {
 			return map[string]string{fmt.Sprintf("%s.paths[%d]", key, i): why}
 		}
 		for _, q := range paths[:i] {
+			if filepath.Clean(p) == filepath.Clean(q) {
+				return map[string]string{fmt.Sprintf("%s.paths[%d]", key, i): p + " is in the list already"}
+			}
 			if below(p, q) || below(q, p) {
 				return map[string]string{key: fmt.Sprintf("%s and %s are one inside the other", q, p)}
 			}

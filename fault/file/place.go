@@ -101,7 +101,7 @@ func forbidden(real, parent string, st fs.FileInfo) error {
 		}
 	}
 	if err := unix.Access(parent, unix.W_OK|unix.X_OK); err != nil {
-		return fmt.Errorf("%s cannot be changed by us: %w", parent, err)
+		return fmt.Errorf("%s cannot be changed by us: %w: run as its owner, or as root", parent, err)
 	}
 	return nil
 }

@@ -48,6 +48,7 @@ func TestRefusals(t *testing.T) {
 		{one("lost", in("link")), "is a symbolic link to " + in("file") + ": name the file itself"},
 		{one("lost", []string{}), "fault file: lost: give one to 64 paths"},
 		{one("lost", []string{dir, in("file")}), "are one inside the other"},
+		{one("lost", []string{in("file"), dir + "/./file"}), "fault file: lost.paths[1]: " + dir + "/./file is in the list already"},
 		{one("lost", in("home")), "is or holds the home directory"},
 		{one("lost", dir), "is or holds the home directory"},
 		{one("lost", "/dev/null"), "is neither a file nor a directory nor a socket"},

@@ -145,6 +145,14 @@ func readDir(dir string) (string, bool, error) {
 	return real, true, safeDir(real)
 }
 
+// Apart refuses a fault that would touch the undo records in dir, as its holder would. dir need not exist.
+func Apart(dir string, touches []string) error {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return apart(dir, touches)
+}
+
 // apart refuses a fault that would take its own undo record away, or change it.
 func apart(dir string, touches []string) error {
 	for _, t := range touches {

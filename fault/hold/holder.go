@@ -1,7 +1,6 @@
 package hold
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -192,7 +191,7 @@ func (h *holder) prepare() error {
 	if plan.Production != "" && (h.req.Permit == nil || !h.req.Permit.Production) {
 		return fmt.Errorf("%w: %s is production's (%s), and the permit is not for production", ErrRefused, plan.Target, plan.Production)
 	}
-	if h.req.Production && plan.Elsewhere && !plan.EndsThere {
+	if (h.req.Production || h.req.Permit != nil && h.req.Permit.Production) && plan.Elsewhere && !plan.EndsThere {
 		return fmt.Errorf("%w: in production this fault would live in somebody else's API without an end there: hold it by a hub or an agent, or take one with a deadline", ErrRefused)
 	}
 	return h.record(id, plan)
@@ -362,17 +361,15 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmBound)
 	defer cancel()
 	var seen string
-	var err, said error
+	var err, why error // why is the last reason that was one: an attempt that is cut off in the end has none
 	for {
 		seen, err = bounded(ctx, func() (string, error) { return t.Confirm(ctx, h.rec.Undo) })
-		if err == nil || errors.Is(err, errStuck) {
+		if ctx.Err() == nil {
+			why = err
+		}
+		if err == nil || errors.Is(err, errStuck) || ctx.Err() != nil {
 			break
 		}
-		if ctx.Err() != nil {
-			err = cmp.Or(said, err) // what was seen when it could look, not that the last look was cut short
-			break
-		}
-		said = err
 		select {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Millisecond):
@@ -380,6 +377,9 @@ func (h *holder) confirm(ctx context.Context, t fault.Target) error {
 	}
 	if errors.Is(err, errStuck) {
 		h.stuck("confirm", err)
+	}
+	if err != nil && why != nil {
+		err = why
 	}
 	if err != nil {
 		return fmt.Errorf("confirm fault: %w", err)

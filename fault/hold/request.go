@@ -13,8 +13,8 @@ import (
 	"github.com/belay-dr/belay/fault"
 )
 
-// maxLimit is the longest that a fault may be held.
-const maxLimit = 24 * time.Hour
+// MaxLimit is the longest that a fault may be held.
+const MaxLimit = 24 * time.Hour
 
 // Request is what a holder is asked to do: the one JSON line that it reads first.
 type Request struct {
@@ -115,8 +115,8 @@ func (r Request) check() error {
 	switch {
 	case r.Limit <= 0:
 		return fmt.Errorf("read request: limit is %s; it must be above zero", r.Limit)
-	case r.Limit > maxLimit:
-		return fmt.Errorf("read request: limit is %s; the longest is %s", r.Limit, maxLimit)
+	case r.Limit > MaxLimit:
+		return fmt.Errorf("read request: limit is %s; the longest is %s", r.Limit, MaxLimit)
 	case r.Beat < 0 || r.Beat > 0 && r.Beat < 10*time.Millisecond:
 		return fmt.Errorf("read request: beat is %s; the shortest is 10ms", r.Beat)
 	case r.ID != "" && !regexp.MustCompile(ids).MatchString(r.ID):

@@ -54,6 +54,16 @@ func Find(dir, id string) (s fault.Status, found bool, err error) {
 	return r.Status, true, nil
 }
 
+// Settled says that a fault is over and that nothing of it is left to take back: also one that failed to come about.
+func Settled(dir, id string) bool {
+	dir, there, err := readDir(dir)
+	if err != nil || !there {
+		return false
+	}
+	r, err := store{dir}.read(id)
+	return err == nil && r.Phase == settled
+}
+
 // Sweep reverts every fault whose holder and reaper are both gone, and returns what became of each. The error wraps
 // fault.ErrNotReverted when one could not be taken back. Run it before anything that touches faults.
 func Sweep(ctx context.Context, kinds fault.Kinds, dir string) ([]fault.Status, error) {

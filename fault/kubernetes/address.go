@@ -161,6 +161,8 @@ func (c *cluster) explain(err error) error {
 		return nil
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("kubernetes at %s does not know us: log in again, or give another context: %w", c.name(), err)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("kubernetes at %s refuses: %w", c.name(), err)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &broken), errors.As(err, &timeout) && timeout.Timeout():

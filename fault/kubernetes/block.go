@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (b block) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		return fault.Plan{}, err
 	}
 	if b.which.Max > 0 && len(match) > b.which.Max {
-		return fault.Plan{}, fmt.Errorf("%d of %s in %s match %s, max is %d", len(match), count(all, "pod"), namespace, b.which.Selector, b.which.Max)
+		return fault.Plan{}, fmt.Errorf("%d of %s in %s match %s, max is %d: raise max if all are meant", len(match), count(all, "pod"), namespace, b.which.Selector, b.which.Max)
 	}
 	if err := b.alone(ctx, c, namespace, match); err != nil {
 		return fault.Plan{}, err
@@ -84,6 +85,9 @@ func (b block) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		},
 		Needs: needs(b.rights(namespace)),
 	}
+	if p.Production, err = c.production(ctx, nil, match...); err != nil {
+		return fault.Plan{}, err
+	}
 	p.Undo, err = json.Marshal(u)
 	return p, err
 }
@@ -96,11 +100,9 @@ func (b block) manifest(o owned) (*unstructured.Unstructured, error) {
 	return o.manifest("networking.k8s.io/v1", "NetworkPolicy", map[string]any{"podSelector": selector, "policyTypes": b.directions()})
 }
 
-// alone refuses pods whose traffic another policy allows: policies only ever add to what is allowed.
+// alone refuses pods that another fault blocks already, also one of another host, and those whose traffic another policy
+// allows: policies only ever add to what is allowed.
 func (b block) alone(ctx context.Context, c *cluster, namespace string, pods []unstructured.Unstructured) error {
-	if b.which.Partial {
-		return nil
-	}
 	list, err := c.of(policyResource(), namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return c.explain(err)
@@ -120,13 +122,22 @@ func (b block) alone(ctx context.Context, c *cluster, namespace string, pods []u
 		if err != nil {
 			return fmt.Errorf("read networkpolicy %s: %w", path(namespace, o.GetName()), err)
 		}
+		selects := func(p unstructured.Unstructured) bool { return selected.Matches(labels.Set(p.GetLabels())) }
+		if slices.ContainsFunc(pods, selects) {
+			if err := free("networkpolicy "+path(namespace, o.GetName()), &o); err != nil {
+				return err
+			}
+		}
+		if b.which.Partial {
+			continue
+		}
 		for _, direction := range b.directions() {
 			rules := policy.Spec.Ingress
 			if direction == "Egress" {
 				rules = policy.Spec.Egress
 			}
 			for _, p := range pods {
-				if len(rules) > 0 && selected.Matches(labels.Set(p.GetLabels())) {
+				if len(rules) > 0 && selects(p) {
 					return fmt.Errorf("networkpolicy %s allows some %s of pod %s, and no other policy can deny that: say partial: true if the rest is enough",
 						path(namespace, o.GetName()), strings.ToLower(direction), p.GetName())
 				}

@@ -101,6 +101,9 @@ func (m chaosMesh) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) 
 		Claims:  []string{c.claim(m.which.Kind, path(namespace, mark.object()))},
 		Radius:  []string{"what its spec selects: " + m.selects()},
 	}
+	if p.Production, err = c.aimed(ctx, append(m.namespaces(), namespace), m.labels()); err != nil {
+		return fault.Plan{}, err
+	}
 	p.Undo, err = json.Marshal(u)
 	return p, err
 }
@@ -110,16 +113,35 @@ func (m chaosMesh) namespace(c *cluster) (string, error) {
 	if m.which.Namespace != "" {
 		m.cfg.Namespace = m.which.Namespace
 	}
+	for _, name := range m.namespaces() {
+		if err := m.allowed(name); err != nil {
+			return "", err
+		}
+	}
+	return m.in(c)
+}
+
+// namespaces are those that its spec selects.
+func (m chaosMesh) namespaces() (out []string) {
 	selector, _ := m.which.Spec["selector"].(map[string]any)
 	list, _ := selector["namespaces"].([]any)
 	for _, one := range list {
 		if name, _ := one.(string); name != "" {
-			if err := m.allowed(name); err != nil {
-				return "", err
-			}
+			out = append(out, name)
 		}
 	}
-	return m.in(c)
+	return out
+}
+
+// labels are those that its spec selects.
+func (m chaosMesh) labels() map[string]string {
+	selector, _ := m.which.Spec["selector"].(map[string]any)
+	given, _ := selector["labelSelectors"].(map[string]any)
+	out := map[string]string{}
+	for key, value := range given {
+		out[key], _ = value.(string)
+	}
+	return out
 }
 
 // selects is the selector and the mode, for a person.

@@ -40,6 +40,9 @@ func (k cordon) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		return p, err
 	}
 	p.Mechanism = "Kubernetes API: spec.unschedulable"
+	if p.Production, err = c.production(ctx, nil, nodeObjects(nodes)...); err != nil {
+		return p, err
+	}
 	p.Undo, err = json.Marshal(u)
 	return p, err
 }
@@ -121,6 +124,9 @@ func (d drain) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	}
 	p.Radius = append(p.Radius, fmt.Sprintf("%s of %s; pods of daemon sets stay", count(len(leaving), "pod"), count(len(namespaces), "namespace")))
 	p.Mechanism, p.Needs = "Kubernetes API: spec.unschedulable, evictions", needs(d.rights())
+	if p.Production, err = c.production(ctx, nil, append(leaving, nodeObjects(nodes)...)...); err != nil {
+		return p, err
+	}
 	p.Undo, err = json.Marshal(u)
 	return p, err
 }
@@ -175,6 +181,9 @@ func (d drain) Inject(ctx context.Context, undo json.RawMessage, save fault.Save
 			if err := wait(ctx, 200*time.Millisecond); err != nil {
 				return err
 			}
+		}
+		if errors.Is(err, errWentAway) {
+			continue // it has left by itself
 		}
 		if err != nil {
 			return c.explain(err)

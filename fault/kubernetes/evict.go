@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -30,10 +31,13 @@ func (c *cluster) evict(ctx context.Context, v victim, grace *int64, dry bool) e
 	case apierrors.IsTooManyRequests(err):
 		return refusedError{v, causes(err)}
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return fmt.Errorf("pod %s went away since it was planned", v)
+		return fmt.Errorf("pod %s %w", v, errWentAway)
 	}
 	return err
 }
+
+// errWentAway says that a pod is not there any more, or another one has its name.
+var errWentAway = errors.New("went away since it was planned")
 
 // refusedError is the answer of a disruption budget.
 type refusedError struct {

@@ -14,6 +14,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/belay-dr/belay/fault"
 )
@@ -79,6 +80,10 @@ func (l litmus) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Claims:  []string{c.claim("chaosengine", path(namespace, mark.object()))},
 		Radius:  []string{"what the experiment " + experiment + " selects; its ChaosResult stays, as the record of it"},
 	}
+	namespaces, aim := l.aim()
+	if p.Production, err = c.aimed(ctx, append(namespaces, namespace), aim); err != nil {
+		return fault.Plan{}, err
+	}
 	p.Undo, err = json.Marshal(u)
 	return p, err
 }
@@ -94,6 +99,19 @@ func (l litmus) namespace(c *cluster) (string, error) {
 		}
 	}
 	return l.in(c)
+}
+
+// aim are the namespace and the label of the application that it is for: "app=web".
+func (l litmus) aim() (namespaces []string, aim map[string]string) {
+	info, _ := l.which.Spec["appinfo"].(map[string]any)
+	if name, _ := info["appns"].(string); name != "" {
+		namespaces = []string{name}
+	}
+	text, _ := info["applabel"].(string)
+	if aim, err := labels.ConvertSelectorToLabelsMap(text); err == nil {
+		return namespaces, aim
+	}
+	return namespaces, nil
 }
 
 // litmusFidelity goes by the names that experiments have.

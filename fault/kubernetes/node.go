@@ -73,7 +73,7 @@ func (a address) nodes(ctx context.Context, c *cluster, name, selector string, m
 	case len(match) == 0:
 		return nil, 0, fmt.Errorf("none of %s matches %s", count(len(list.Items), "node"), selector)
 	case len(match) > most:
-		return nil, 0, fmt.Errorf("%d of %s match %s, max is %d", len(match), count(len(list.Items), "node"), selector, most)
+		return nil, 0, fmt.Errorf("%d of %s match %s, max is %d: raise max if all are meant", len(match), count(len(list.Items), "node"), selector, most)
 	}
 	return match, len(list.Items), a.mayHit(ctx, c, match)
 }

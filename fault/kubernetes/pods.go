@@ -61,6 +61,9 @@ func (p pods) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Radius: []string{fmt.Sprintf("%d of %d pods that match %s, of %d in namespace %s", len(chosen), len(match), p.which.Selector, all, namespace)},
 		Needs:  needs(p.rights(namespace)),
 	}
+	if plan.Production, err = c.production(ctx, nil, chosen...); err != nil {
+		return fault.Plan{}, err
+	}
 	u := podsUndo{Place: c.place}
 	for _, o := range chosen {
 		v := victimOf(o)
@@ -154,7 +157,7 @@ func (c *cluster) remove(ctx context.Context, v victim, grace *int64) error {
 		GracePeriodSeconds: grace, Preconditions: &metav1.Preconditions{UID: &v.UID},
 	})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return fmt.Errorf("pod %s went away since it was planned", v)
+		return fmt.Errorf("pod %s %w", v, errWentAway)
 	}
 	return err
 }

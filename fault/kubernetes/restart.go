@@ -53,11 +53,14 @@ func (r restart) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 	case len(living) == 0:
 		return fault.Plan{}, fmt.Errorf("%s has no pods: there is nothing to restart", w.called)
 	case r.which.Max > 0 && len(living) > r.which.Max:
-		return fault.Plan{}, fmt.Errorf("%s has %s, max is %d", w.called, count(len(living), "pod"), r.which.Max)
+		return fault.Plan{}, fmt.Errorf("%s has %s, max is %d: raise max if all are meant", w.called, count(len(living), "pod"), r.which.Max)
 	case w.Spec.Paused:
 		return fault.Plan{}, fmt.Errorf("%s is paused: nothing would be rolled out", w.called)
 	}
 	if err := notOurs(living); err != nil {
+		return fault.Plan{}, err
+	}
+	if err := free(w.called, w.object); err != nil {
 		return fault.Plan{}, err
 	}
 	p := fault.Plan{
@@ -66,6 +69,9 @@ func (r restart) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 		Claims:  []string{c.claim(kind, path(namespace, name))},
 		Radius:  []string{fmt.Sprintf("all %s of %s, one after the other", count(len(living), "pod"), w.called)},
 		Needs:   needs(rights),
+	}
+	if p.Production, err = c.production(ctx, nil, append(living, *w.object)...); err != nil {
+		return fault.Plan{}, err
 	}
 	p.Undo, err = json.Marshal(restartUndo{
 		Place: c.place, At: time.Now().UTC().Format(time.RFC3339Nano),

@@ -60,6 +60,9 @@ func (s scale) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		Claims: []string{c.claim(kind, path(namespace, name))},
 		Radius: []string{fmt.Sprintf("all %s of %s", count(len(living), "pod"), w.called)},
 	}
+	if p.Production, err = c.production(ctx, nil, append(living, *w.object)...); err != nil {
+		return fault.Plan{}, err
+	}
 	if kind == "deployment" || kind == "statefulset" {
 		p.Radius = append(p.Radius, "an autoscaler does nothing while the replicas are 0")
 	}
@@ -77,7 +80,7 @@ func (s scale) safe(w workload, living []unstructured.Unstructured) error {
 	case len(living) == 0:
 		return fmt.Errorf("%s wants %s and has none: there is nothing to take away", w.called, count(int(w.replicas()), "pod"))
 	case s.which.Max > 0 && len(living) > s.which.Max:
-		return fmt.Errorf("%s has %s, max is %d", w.called, count(len(living), "pod"), s.which.Max)
+		return fmt.Errorf("%s has %s, max is %d: raise max if all are meant", w.called, count(len(living), "pod"), s.which.Max)
 	}
 	if err := notOurs(living); err != nil {
 		return err

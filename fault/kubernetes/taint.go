@@ -47,6 +47,7 @@ func (t taint) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if err != nil {
 		return p, err
 	}
+	hit := nodeObjects(nodes)
 	if t.which.Effect == "NoExecute" {
 		driven, err := t.driven(ctx, c, nodes)
 		if err != nil {
@@ -56,6 +57,10 @@ func (t taint) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		for _, o := range driven {
 			u.Evicted = append(u.Evicted, victimOf(o))
 		}
+		hit = append(hit, driven...)
+	}
+	if p.Production, err = c.production(ctx, nil, hit...); err != nil {
+		return p, err
 	}
 	p.Mechanism = "Kubernetes API: spec.taints"
 	p.Undo, err = json.Marshal(u)

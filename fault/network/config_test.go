@@ -44,7 +44,7 @@ func TestConfig(t *testing.T) {
 		`{"partition": {"to": ["db"], "protocol": "sctp"}}`:                           "fault network: partition.protocol: must be any, tcp, udp or icmp",
 		`{"partition": {"to": ["db"], "direction": "up"}}`:                            "fault network: partition.direction: must be out, in or both",
 		`{"partition": {"to": ["db"], "ports": [0]}}`:                                 "fault network: partition.ports[0]: must be 1 to 65535",
-		`{"partition": {"to": ["db"], "ports": [70000]}}`:                             "cannot unmarshal number 70000",
+		`{"partition": {"to": ["db"], "ports": [70000]}}`:                             "fault network: ports: must be a whole number from 0 to 65535, not 70000",
 		`{"partition": {"to": ["db"], "ports": [7], "protocol": "icmp"}}`:             "fault network: partition.ports: icmp has none",
 		`{"partition": {"to": ["db"], "how": "blackhole", "ports": [7]}}`:             "fault network: partition.how: a blackhole route is about hosts as a whole",
 		`{"partition": {"to": ["db:1"], "how": "blackhole"}}`:                         `fault network: partition.to[0]: "db:1" has a port, and a route is about hosts as a whole`,

@@ -107,7 +107,7 @@ func (n *Network) bounded(f filter.Filter) error {
 		}
 	}
 	if hosts > most {
-		return fmt.Errorf("the selectors stand for %d hosts and max is %d", hosts, most)
+		return fmt.Errorf("the selectors stand for %d hosts and max is %d: choose fewer, or raise max", hosts, most)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (c command) look(ctx context.Context, u commandUndo) (there bool, err error
 		return false, err
 	}
 	if res.Exit == 126 || res.Exit == 127 {
-		return false, fmt.Errorf("%s: exit %d: %s", quote(c.cfg.Confirm), res.Exit, last(res.Output))
+		return false, fmt.Errorf("%s: exit %d%s", quote(c.cfg.Confirm), res.Exit, said(res.Output))
 	}
 	return res.Exit == 0, nil
 }
@@ -165,13 +165,21 @@ func (c command) Inject(ctx context.Context, undo json.RawMessage, save fault.Sa
 		return err
 	}
 	if res.Exit != 0 {
-		return fmt.Errorf("%s: exit %d: %s", quote(c.cfg.Inject), res.Exit, last(res.Output))
+		return fmt.Errorf("%s: exit %d%s", quote(c.cfg.Inject), res.Exit, said(res.Output))
 	}
 	u.Injected = true
 	return u.save(save)
 }
 
 // last is the end of a command's output, in one line.
+// said is the end of what a command wrote, behind a colon; nothing when it wrote nothing.
+func said(output string) string {
+	if text := last(output); text != "" {
+		return ": " + text
+	}
+	return ""
+}
+
 func last(output string) string {
 	output = strings.Join(strings.Fields(output), " ")
 	return output[max(0, len(output)-200):]
@@ -234,7 +242,7 @@ func (c command) Revert(ctx context.Context, undo json.RawMessage, save fault.Sa
 		return fault.Outcome{}, err
 	}
 	if res.Exit != 0 {
-		return fault.Outcome{}, fmt.Errorf("%s: exit %d: %s", quote(c.cfg.Revert), res.Exit, last(res.Output))
+		return fault.Outcome{}, fmt.Errorf("%s: exit %d%s", quote(c.cfg.Revert), res.Exit, said(res.Output))
 	}
 	return fault.Outcome{}, nil
 }

@@ -76,7 +76,7 @@ func (p program) Call(ctx context.Context, place string, request []byte, started
 		return nil, err
 	}
 	if res.Exit != 0 {
-		return nil, fmt.Errorf("exit %d: %s", res.Exit, last(res.Output))
+		return nil, fmt.Errorf("exit %d%s", res.Exit, said(res.Output))
 	}
 	return reply.b, nil
 }

@@ -71,7 +71,7 @@ func TestRefusals(t *testing.T) {
 		{plan(`echo '{"refused": "not today"}'`), "PLUG refuses: not today"},
 		{plan(`echo '{"error": "no database"}'`), "PLUG: the plug-in says: no database"},
 		{plan(`echo oh no >&2; exit 3`), "PLUG: exit 3: oh no"},
-		{plan(`kill -9 $$`), "PLUG: exit 137: "},
+		{plan(`kill -9 $$`), "PLUG: exit 137"},
 		{plan(`true`), "PLUG: reply to plan: it is empty"},
 		{plan(`head -c 300000 /dev/zero`), "PLUG: reply to plan: longer than 262144 bytes"},
 		{plan(`echo '{"target": "x", "class": "self-ending", "changes": ["x"], "ends_after": "3m"}'`), "PLUG: the fault would end by itself after 3m0s only, and its limit is 30s"},
@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{object{}, "fault plugin: run: give a program as a list of arguments"},
 		{object{"run": []string{"x"}, "fidelity": "big"}, "fault plugin: fidelity: must be signal, network, process, host, zone, region or data"},
-		{object{"run": []string{"x"}, "shell": "x"}, `fault plugin: json: unknown field "shell"`},
+		{object{"run": []string{"x"}, "shell": "x"}, `fault plugin: unknown field "shell"`},
 		{object{"run": []string{"/no/such/program"}}, "find command: stat /no/such/program: no such file or directory"},
 	} {
 		target, err := plugin.Kinds().Decode(faulttest.Spec(t, object{"plugin": c.config}))
@@ -156,7 +156,7 @@ func TestDiesHalfWay(t *testing.T) {
 	path := script(t, map[plugin.Verb]string{plugin.DoInject: `touch "$0.mark"; kill -9 $$`})
 	target := target(t, path)
 	undo, err := injected(t, target)
-	if err == nil || err.Error() != path+": exit 137: " {
+	if err == nil || err.Error() != path+": exit 137" {
 		t.Errorf("inject: %v", err)
 	}
 	if !there(path + ".mark") {

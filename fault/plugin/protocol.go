@@ -56,7 +56,9 @@ type Reply struct {
 	Claims    []string       `json:"claims"`
 	Elsewhere bool           `json:"elsewhere"`
 	// EndsAfter is after how long the fault ends by itself where it lives, counted from the injection.
-	EndsAfter  string          `json:"ends_after"`
+	EndsAfter string `json:"ends_after"`
+	// Production says by what the target is known to be production's.
+	Production string          `json:"production"`
 	Undo       json.RawMessage `json:"undo"`
 	Seen       string          `json:"seen"`
 	Superseded []string        `json:"superseded"`
@@ -79,7 +81,7 @@ const (
 func (v Verb) keys() (must, may []string) {
 	switch v {
 	case DoPlan:
-		return []string{"target", "class", "changes"}, []string{"fidelity", "radius", "needs", "claims", "elsewhere", "ends_after", "undo"}
+		return []string{"target", "class", "changes"}, []string{"fidelity", "radius", "needs", "claims", "elsewhere", "ends_after", "production", "undo"}
 	case DoInject:
 		return nil, []string{"undo"}
 	case DoConfirm:
@@ -142,7 +144,7 @@ func (r Reply) check(do Verb) error {
 	if len(r.Undo) > largestUndo {
 		return fmt.Errorf("undo: longer than %d bytes", largestUndo)
 	}
-	for key, text := range map[string]string{"target": r.Target, "seen": r.Seen, "refused": r.Refused, "error": r.Error} {
+	for key, text := range map[string]string{"target": r.Target, "production": r.Production, "seen": r.Seen, "refused": r.Refused, "error": r.Error} {
 		if err := readable(text); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}

@@ -33,6 +33,8 @@ func TestReplies(t *testing.T) {
 		{plugin.DoPlan, good + `, "refused": "no"}`, `reply to plan: the key`},
 		{plugin.DoPlan, good + `, "fidelity": "galaxy"}`, `reply to plan: fidelity "galaxy": must be signal, network, process, host, zone, region or data`},
 		{plugin.DoPlan, good + `, "radius": "all"}`, "reply to plan: json: cannot unmarshal string into Go struct field Reply.radius of type []string"},
+		{plugin.DoPlan, good + `, "production": true}`, "reply to plan: json: cannot unmarshal bool into Go struct field Reply.production of type string"},
+		{plugin.DoPlan, good + `, "production": "a\nb"}`, "reply to plan: production: a text with a line break or another control character"},
 		{plugin.DoPlan, good + `, "radius": [""]}`, "reply to plan: radius: an empty text"},
 		{plugin.DoPlan, good + `, "ends_after": "soon"}`, `reply to plan: ends_after "soon": must be a time with a unit`},
 		{plugin.DoPlan, good + `, "undo": "` + strings.Repeat("x", 64<<10) + `"}`, "reply to plan: undo: longer than 65536 bytes"},

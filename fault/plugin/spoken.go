@@ -101,7 +101,7 @@ func (s Spoken) call(ctx context.Context, place string, q Request, bound time.Du
 		started = func(int) error { return nil }
 	}
 	answer, err := s.Via.Call(ctx, place, b.Bytes(), started)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("no reply to %s within %s: %w", do, bound, err)
 	}
 	var r Reply
@@ -137,7 +137,7 @@ func (s Spoken) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	}
 	p := fault.Plan{
 		Target: r.Target, Class: r.Class, Fidelity: s.Fidelity, Changes: r.Changes, Radius: r.Radius, Needs: r.Needs,
-		Mechanism: "plug-in " + s.Via.Name(), Elsewhere: s.Elsewhere || r.Elsewhere,
+		Mechanism: "plug-in " + s.Via.Name(), Elsewhere: s.Elsewhere || r.Elsewhere, Production: r.Production,
 		Claims: append([]string{"plug-in " + s.Via.Name() + ": " + r.Target}, r.Claims...),
 	}
 	if p.Fidelity == "" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,6 +47,14 @@ func (p place) String() string {
 		return fmt.Sprintf("PostgreSQL at %s/.s.PGSQL.%d", p.Host, p.Port)
 	}
 	return "PostgreSQL at " + net.JoinHostPort(p.Host, strconv.Itoa(int(p.Port)))
+}
+
+// ended says that an error means that no server runs there any more. Only on this host can that be known: elsewhere, a network
+// that is cut, or a service without an endpoint, looks the same, and the server goes on behind it.
+func (p place) ended(err error) bool {
+	ip := net.ParseIP(p.Host)
+	here := strings.HasPrefix(p.Host, "/") || p.Host == "localhost" || ip != nil && ip.IsLoopback()
+	return here && errors.Is(err, errUnreachable) && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT))
 }
 
 // errUnreachable says that the server does not answer at all.

@@ -127,7 +127,7 @@ func TestRefusals(t *testing.T) {
 		{as("admin", "lock", "sold"), `"public"."sold" is no table`},
 		{as("weak", "lock", "orders"), `weak may not lock "public"."orders": grant it update, delete or truncate on it`},
 		{as("admin", "terminate", object{"application": "nothing"}), "no session has application nothing: `select * from pg_stat_activity` shows them (those of others only to pg_read_all_stats)"},
-		{as("admin", "terminate", object{"application": "shop"}), "2 sessions have application shop, and max is 1"},
+		{as("admin", "terminate", object{"application": "shop"}), "2 sessions have application shop, and max is 1: raise max if all are meant, or name them more closely"},
 		{as("admin", "terminate", object{"application": "belay f9"}), "session ..."},
 		{as("weak", "terminate", object{"application": "shop", "max": 2}), "no session has application shop: ..."},
 		{as("admin", "pause_replay", true), at + " is no standby: name the standby that is to fall behind"},

@@ -150,7 +150,7 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 		_, err = c.Exec(ctx, `select pg_wal_replay_resume()`)
 		return err
 	})
-	if errors.Is(err, errUnreachable) && u.Paused {
+	if u.At.ended(err) && u.Paused {
 		// A pause does not outlive its server.
 		return fault.Outcome{Superseded: []string{u.At.String() + " does not answer: a server that was stopped replays when it is started again"}}, nil
 	}
@@ -169,7 +169,7 @@ func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []strin
 		}
 		return err
 	})
-	if errors.Is(err, errUnreachable) {
+	if u.At.ended(err) {
 		return nil, nil
 	}
 	return left, err

@@ -114,7 +114,7 @@ func (t terminate) find(ctx context.Context, c *pgx.Conn) ([]session, error) {
 	case len(found) == 0:
 		return nil, fmt.Errorf("no session has %s: `select * from pg_stat_activity` shows them (those of others only to pg_read_all_stats)", t.words())
 	case len(found) > limit:
-		return nil, fmt.Errorf("%d sessions have %s, and max is %d", len(found), t.words(), limit)
+		return nil, fmt.Errorf("%d sessions have %s, and max is %d: raise max if all are meant, or name them more closely", len(found), t.words(), limit)
 	}
 	return found, refusal
 }

@@ -26,7 +26,7 @@ func (v Victim) find() ([]proc.Info, *Group, error) {
 		return nil, nil, err
 	}
 	if limit := max(1, v.Max); len(pids) > limit {
-		return nil, nil, fmt.Errorf("%s names %d processes and max is %d: %s", what, len(pids), limit, list(pids))
+		return nil, nil, fmt.Errorf("%s names %d processes and max is %d: choose fewer, or raise max: %s", what, len(pids), limit, list(pids))
 	}
 	own, err := proc.Ancestors(os.Getpid())
 	if err != nil {
@@ -147,7 +147,7 @@ func (v Victim) look(pid int, own []int) (proc.Info, error) {
 	i, err := proc.Look(pid)
 	switch {
 	case errors.Is(err, proc.ErrGone) || err == nil && i.Over():
-		return i, fmt.Errorf("process %d does not run", pid)
+		return i, fmt.Errorf("process %d does not run: is the service up", pid)
 	case err != nil:
 		return i, err
 	case i.Kernel:
@@ -157,7 +157,7 @@ func (v Victim) look(pid int, own []int) (proc.Info, error) {
 	case proc.Kin(pid):
 		return i, fmt.Errorf("%s was started like this fault's holder: it may be its reaper", i)
 	case i.UID != os.Geteuid() && os.Geteuid() != 0:
-		return i, fmt.Errorf("%s belongs to user %d, not to us (%d)", i, i.UID, os.Geteuid())
+		return i, fmt.Errorf("%s belongs to user %d, not to us (%d): run as that user, or as root", i, i.UID, os.Geteuid())
 	case i.UID != os.Geteuid() && !v.AnyUser && v.Owner == "":
 		return i, fmt.Errorf("%s belongs to user %d: say any_user: true if root may hit it", i, i.UID)
 	}

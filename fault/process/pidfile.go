@@ -1,7 +1,9 @@
 package process
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -13,6 +15,9 @@ const maxPIDFile = 64 << 10
 
 func readPIDFile(path string) ([]int, error) {
 	st, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read pid file: there is no %s: is the service up, and is this where it writes its process ID", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read pid file: %w", err)
 	}
@@ -27,14 +32,14 @@ func readPIDFile(path string) ([]int, error) {
 	for word := range strings.FieldsSeq(string(b)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil {
-			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID", path, word)
+			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID: is it the right file", path, word)
 		}
 		if !slices.Contains(out, pid) {
 			out = append(out, pid)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("read pid file: %s is empty", path)
+		return nil, fmt.Errorf("read pid file: %s is empty: is the service up", path)
 	}
 	return out, nil
 }

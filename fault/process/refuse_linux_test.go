@@ -206,5 +206,12 @@ func TestStoppedAlready(t *testing.T) {
 		if _, _, err := plan(t, object{action: object{"pid": dead.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
 		}
+		stale := filepath.Join(t.TempDir(), "app.pid")
+		if err := os.WriteFile(stale, fmt.Appendln(nil, dead.Process.Pid), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := plan(t, object{action: object{"pid_file": stale}}); err == nil || err.Error() != stale+": "+want {
+			t.Errorf("%s: %v, want %s: %s", action, err, stale, want)
+		}
 	}
 }

@@ -66,6 +66,13 @@ func (a api) call(ctx context.Context, method, path string, body, into any) erro
 	if errors.Is(err, syscall.ECONNREFUSED) && a.here() {
 		return errors.Join(errEnded, err)
 	}
+	var sent *url.Error
+	if errors.As(err, &sent) && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("ask Toxiproxy: no answer within %s: %w", callBound, context.DeadlineExceeded)
+	}
+	if errors.As(err, &sent) {
+		return fmt.Errorf("ask Toxiproxy: %w", sent.Err)
+	}
 	if err != nil {
 		return fmt.Errorf("ask Toxiproxy: %w", err)
 	}

@@ -73,6 +73,9 @@ func (p *Proxy) streams() []string {
 	return []string{"downstream"}
 }
 
+// ours is how the names of our toxics begin.
+const ours = "belay-"
+
 // toxics are what the fault adds. Their names hold its ID, so that nobody takes them for their own.
 func (p *Proxy) toxics(id string) []toxic {
 	kind, values := p.kind()
@@ -81,7 +84,7 @@ func (p *Proxy) toxics(id string) []toxic {
 	}
 	var out []toxic
 	for _, s := range p.streams() {
-		out = append(out, toxic{Name: "belay-" + id + "-" + s, Type: kind, Stream: s, Toxicity: 1, Attributes: values})
+		out = append(out, toxic{Name: ours + id + "-" + s, Type: kind, Stream: s, Toxicity: 1, Attributes: values})
 	}
 	return out
 }

@@ -73,7 +73,7 @@ func TestRefusals(t *testing.T) {
 		{with(inside, "limit_bytes", 6, "stream", "up"), "the question to " + free + " has 6 bytes, too few to see a limit of 6: give a ping with more"},
 		{with(server, "server", "http://"+nobody, "delay", "1s"), "server: no Toxiproxy listens at http://" + nobody + ": start it, or give listen and upstream to have one for as long as the fault lives"},
 		{with(server, "name", "cache", "delay", "1s"), "name: the Toxiproxy at " + s.url + ` has no proxy "cache": it has db`},
-		{with(server, "server", other.URL, "delay", "1s"), "server: ask Toxiproxy: /proxies/db: this is no answer of one"},
+		{with(server, "server", other.URL, "delay", "1s"), "server: ask Toxiproxy: /proxies/db: this is no answer of one: is there a Toxiproxy at " + other.URL + ", and can it be reached from here"},
 	} {
 		refused(t, c.config, c.want)
 	}
@@ -123,6 +123,25 @@ func TestEndedServer(t *testing.T) {
 	s.end()
 	if out := revert(); len(out.Superseded) != 1 || out.Superseded[0] != "the Toxiproxy at "+s.url+" has ended, and its toxics with it" {
 		t.Errorf("superseded: %q", out.Superseded)
+	}
+}
+
+// TestHeldByAnother is a proxy that has a toxic of another fault, wherever that is held. A person's toxics are no reason.
+func TestHeldByAnother(t *testing.T) {
+	s := serve(t, buildServer(t), dependency(t, 10))
+	target, err := proxy.Kinds().Decode(faulttest.Spec(t, object{"proxy": object{"server": s.url, "name": "db", "delay": "50ms", "ping": hello}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"slow": "", "belay-f1-downstream": "",
+		"belay-f10-downstream": "name: proxy db is held by another fault, whose toxic is belay-f10-downstream: end that one first; if it is over, remove the toxic",
+	} {
+		s.call(t, http.MethodPost, "/proxies/db/toxics", object{"name": name, "type": "latency", "attributes": object{"latency": 1}})
+		if _, err := target.Plan(t.Context(), fault.Ask{ID: "f1"}); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		s.call(t, http.MethodDelete, "/proxies/db/toxics/"+name, nil)
 	}
 }
 

@@ -36,6 +36,9 @@ func (t *server) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	if err != nil {
 		return fault.Plan{}, err
 	}
+	if err := free(c.Name, now.Toxics, ask.ID); err != nil {
+		return fault.Plan{}, err
+	}
 	address := c.Listen
 	if address == "" {
 		address = reachable(now.Listen, c.Server)
@@ -83,11 +86,21 @@ func (t *server) look(ctx context.Context) (state, error) {
 		}
 		return now, fmt.Errorf("name: the Toxiproxy at %s has no proxy %q: it has %s", t.cfg.Server, t.cfg.Name, listed(names))
 	case err != nil:
-		return now, fmt.Errorf("server: %w", err)
+		return now, fmt.Errorf("server: %w: is there a Toxiproxy at %s, and can it be reached from here", err, t.cfg.Server)
 	case !now.Enabled:
 		return now, fmt.Errorf("name: proxy %s is switched off already", t.cfg.Name)
 	}
 	return now, nil
+}
+
+// free refuses a proxy with toxics of another fault, also one of another host.
+func free(name string, there []toxic, id string) error {
+	for _, x := range there {
+		if strings.HasPrefix(x.Name, ours) && !strings.HasPrefix(x.Name, ours+id+"-") {
+			return fmt.Errorf("name: proxy %s is held by another fault, whose toxic is %s: end that one first; if it is over, remove the toxic", name, x.Name)
+		}
+	}
+	return nil
 }
 
 func listed(names []string) string {

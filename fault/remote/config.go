@@ -5,6 +5,10 @@ package remote
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +65,11 @@ func (f *Fault) CheckConfig() map[string]string {
 	if _, err := ssh.Parse(f.Where); err != nil {
 		return map[string]string{"where": err.Error()}
 	}
-	if _, err := f.kinds.Decode(f.Fault); err != nil {
+	_, err := f.kinds.Decode(f.Fault)
+	switch {
+	case errors.Is(err, fault.ErrUnknown):
+		return map[string]string{"fault": fmt.Sprintf("%q is not made on another host: leave where out, or take one of %s", f.Fault.Kind, strings.Join(slices.Sorted(maps.Keys(f.kinds)), ", "))}
+	case err != nil:
 		return map[string]string{"fault": err.Error()}
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/belay-dr/belay/reach/ssh"
 )
@@ -13,29 +15,38 @@ import (
 const places = `"${XDG_RUNTIME_DIR:-}" /run /dev/shm "${HOME:-}" /tmp /var/tmp`
 
 // put first removes what an earlier try of the same fault left in the way. It makes a directory there that only we can enter, in the first place that lets programs run, copies the program from
-// standard input into it, and compares the checksum. $1 is the directory's name, $2 the checksum. It leaves nothing when it fails.
+// standard input into it, and compares the checksum. $1 is how the directory's name begins, $2 the checksum. It leaves nothing when it fails,
+// and when nobody runs the program within $3 seconds: whoever put it there may be gone. A running program has removed it before.
 const put = `set -u
 name=$1 want=$2 dir=
-for place in ` + places + `; do [ -n "$place" ] && rm -rf "$place/$name"; done
+for place in ` + places + `; do [ -n "$place" ] && rm -rf "$place/$name".*; done
 for place in ` + places + `; do
   [ -n "$place" ] && [ -d "$place" ] || continue
-  (umask 077 && mkdir "$place/$name") 2>/dev/null || continue
-  printf '#!/bin/sh\nexit 0\n' >"$place/$name/try" 2>/dev/null && chmod 700 "$place/$name/try" &&
-    "$place/$name/try" 2>/dev/null && { rm -f "$place/$name/try"; dir=$place/$name; break; }
-  rm -rf "$place/$name"
+  try=$place/$name.$$
+  (umask 077 && mkdir "$try") 2>/dev/null || continue
+  printf '#!/bin/sh\nexit 0\n' >"$try/try" 2>/dev/null && chmod 700 "$try/try" &&
+    "$try/try" 2>/dev/null && { rm -f "$try/try"; dir=$try; break; }
+  rm -rf "$try"
 done
 [ -n "$dir" ] || { echo "no directory there lets a program run: tried ` + "`" + `echo ` + "$(printf '%s ' " + places + ")" + "`" + `" >&2; exit 71; }
 cat >"$dir/belay-hold" && chmod 700 "$dir/belay-hold" || { rm -rf "$dir"; exit 72; }
 sum=$( { sha256sum "$dir/belay-hold" 2>/dev/null || shasum -a 256 "$dir/belay-hold"; } | cut -d' ' -f1)
 [ "$sum" = "$want" ] || { rm -rf "$dir"; echo "checksum is $sum there and $want here" >&2; exit 73; }
+[ -n "$3" ] && (sleep "$3"; rm -rf "$dir") >/dev/null 2>&1 </dev/null &
 printf '%s\n' "$dir"`
 
 // leftovers lists the directories of one fault that are still there, and removes them when $2 says so.
 const leftovers = `for place in ` + places + `; do
-  [ -n "$place" ] && [ -d "$place/$1" ] || continue
-  [ "$2" = remove ] && rm -rf "$place/$1" && continue
-  printf '%s\n' "$place/$1"
+  [ -n "$place" ] || continue
+  for dir in "$place/$1".*; do
+    [ -d "$dir" ] || continue
+    [ "$2" = remove ] && rm -rf "$dir" && continue
+    printf '%s\n' "$dir"
+  done
 done`
+
+// unusedBound is how long a program that nobody runs may lie there.
+const unusedBound = 20 * time.Second
 
 // script is a shell line that runs a script with arguments.
 func script(text string, args ...string) string {
@@ -54,7 +65,11 @@ func deploy(ctx context.Context, host ssh.Host, u undo) (site, error) {
 	if err != nil {
 		return site{}, err
 	}
-	out, err := host.Run(ctx, script(put, u.Dir, p.sum), bytes.NewReader(p.bytes))
+	unused := strconv.Itoa(int(unusedBound.Seconds()))
+	if u.System != "linux" {
+		unused = "" // the program needs its file there: it is removed when the fault has ended
+	}
+	out, err := host.Run(ctx, script(put, u.Dir, p.sum, unused), bytes.NewReader(p.bytes))
 	if err != nil {
 		return site{}, fmt.Errorf("put holder program: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -23,7 +24,7 @@ type target struct {
 
 // undo is what a stranger needs to end the fault and to see that it has ended.
 type undo struct {
-	// ID is the fault's on the other host, and Dir the name of the directory of its holder program.
+	// ID is the fault's on the other host, and Dir how the name of the directory of its holder program begins.
 	ID  string `json:"id"`
 	Dir string `json:"dir"`
 	// System and Arch are what the other host is, in Go's words.
@@ -74,9 +75,7 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 	p.Target += " on " + t.host.String()
 	p.Changes = append([]string{"put belay-hold on " + t.host.String() + " for as long as the fault lives"}, p.Changes...)
 	// Paths there are no paths here.
-	for _, path := range p.Touches {
-		p.Claims = append(p.Claims, path)
-	}
+	p.Claims = append(p.Claims, p.Touches...)
 	p.Touches = nil
 	for n, c := range p.Claims {
 		p.Claims[n] = t.Where + " " + c
@@ -105,7 +104,7 @@ func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...strin
 		return a, errors.Join(err, lerr)
 	}
 	if a.Error != "" {
-		err = fmt.Errorf("on %s: %s", t.host, a.Error)
+		err = fmt.Errorf("on %s: %s", t.host, strings.TrimPrefix(a.Error, hold.ErrRefused.Error()+": plan fault: "))
 	}
 	return a, err
 }

@@ -79,7 +79,7 @@ func (w Where) allowed(s spot) error {
 		return fmt.Errorf("%s shares %s with %d others and max is %d: say max: %d, or alone: true to give it a cgroup of its own",
 			s.victims[0], s.from, len(s.inside)-1, limit, len(s.inside))
 	}
-	return fmt.Errorf("%s has %d processes and max is %d", s.from, len(s.inside), limit)
+	return fmt.Errorf("%s has %d processes and max is %d: raise max if all are meant", s.from, len(s.inside), limit)
 }
 
 // notOurs refuses a group that holds this process or one that it descends from.

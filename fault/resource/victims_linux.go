@@ -21,7 +21,7 @@ func (v Victims) find() ([]proc.Info, error) {
 		}
 	}
 	if limit := max(1, v.Max); len(pids) > limit {
-		return nil, fmt.Errorf("%s names %d processes and max is %d", v.PIDFile, len(pids), limit)
+		return nil, fmt.Errorf("%s names %d processes and max is %d: raise max if all are meant", v.PIDFile, len(pids), limit)
 	}
 	own, err := proc.Ancestors(os.Getpid())
 	if err != nil {
@@ -50,7 +50,7 @@ func (v Victims) look(pid int, own []int) (proc.Info, error) {
 	case slices.Contains(own, pid):
 		return i, fmt.Errorf("%s is this fault's own holder or one of those that started it", i)
 	case i.UID != os.Geteuid() && os.Geteuid() != 0:
-		return i, fmt.Errorf("%s belongs to user %d, not to us (%d)", i, i.UID, os.Geteuid())
+		return i, fmt.Errorf("%s belongs to user %d, not to us (%d): run as that user, or as root", i, i.UID, os.Geteuid())
 	case i.UID != os.Geteuid() && !v.AnyUser:
 		return i, fmt.Errorf("%s belongs to user %d: say any_user: true if root may hit it", i, i.UID)
 	}

@@ -5,8 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
+
+	"github.com/belay-dr/belay/fault"
 
 	"github.com/belay-dr/belay/fault/targets"
 
@@ -18,9 +19,8 @@ func TestMain(m *testing.M) { faulttest.Main(m, targets.Host(), targets.Workers(
 
 func TestConformance(t *testing.T) {
 	rigs := map[string]func(testing.TB) faulttest.Rig{
-		"process.kill": killRig,
-		"process.stop": stopRig,
-		"command":      commandRig,
+		"a group": groupRig,
+		"command": commandRig,
 	}
 	for name, rig := range rigs {
 		t.Run(name, func(t *testing.T) {
@@ -61,34 +61,31 @@ func state(pid int) byte {
 	return i.State
 }
 
-func killRig(t testing.TB) faulttest.Rig {
-	file := filepath.Join(t.TempDir(), "app.pid")
-	cmd := victim(t, file)
-	return faulttest.Rig{
-		Kinds:   targets.Host(),
-		Spec:    faulttest.Spec(t, object{"process": object{"kill": object{"pid_file": file}}}),
-		Broken:  func() bool { return state(cmd.Process.Pid) == 0 },
-		Remove:  func() { os.Remove(file) },
-		OneShot: true,
+// groupRig is one holder's two faults: a process that stands still and a file that is gone.
+func groupRig(t testing.TB) faulttest.Rig {
+	dir := t.TempDir()
+	pidFile, data := filepath.Join(dir, "pid"), filepath.Join(dir, "sub", "data")
+	if err := os.Mkdir(filepath.Dir(data), 0o700); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func stopRig(t testing.TB) faulttest.Rig {
-	file := filepath.Join(t.TempDir(), "app.pid")
-	cmd := victim(t, file)
-	end := func() {
-		_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
-		for state(cmd.Process.Pid) != 0 {
-		}
+	v := victim(t, pidFile)
+	write(t, data, "original")
+	spec, err := fault.Group([]fault.Spec{
+		faulttest.Spec(t, object{"process": object{"stop": object{"pid_file": pidFile}}}),
+		faulttest.Spec(t, object{"file": object{"lost": data}}),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	var next *exec.Cmd
+	pid := v.Process.Pid
+	holds := func(text string) bool { b, _ := os.ReadFile(data); return string(b) == text }
 	return faulttest.Rig{
 		Kinds:  targets.Host(),
-		Spec:   faulttest.Spec(t, object{"process": object{"stop": object{"pid_file": file}}}),
-		Broken: func() bool { return state(cmd.Process.Pid) == proc.Stopped },
-		Remove: end,
-		Change: func() { end(); next = victim(t, file) },
-		Intact: func() bool { return state(next.Process.Pid) == 'S' || state(next.Process.Pid) == 'R' },
+		Spec:   spec,
+		Broken: func() bool { return state(pid) == proc.Stopped || !holds("original") && !holds("recovered") },
+		Change: func() { write(t, data, "recovered") },
+		Intact: func() bool { return holds("recovered") && state(pid) != proc.Stopped },
+		Remove: func() { _ = v.Process.Kill(); _ = os.RemoveAll(filepath.Dir(data)) },
 	}
 }
 

@@ -17,24 +17,6 @@ import (
 	"github.com/belay-dr/belay/fault/targets"
 )
 
-// inject makes a fault in this process and returns its target and undo.
-func inject(t *testing.T, spec object) (fault.Target, json.RawMessage) {
-	t.Helper()
-	target, err := targets.Host().Decode(faulttest.Spec(t, spec))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := target.Plan(t.Context(), fault.Ask{ID: "f1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	undo := p.Undo
-	if err := target.Inject(t.Context(), undo, func(u json.RawMessage) error { undo = u; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return target, undo
-}
-
 func discard(json.RawMessage) error { return nil }
 
 // TestRecycledProcess never hits a process that has the ID of the planned one but another start or another boot.

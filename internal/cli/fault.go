@@ -94,10 +94,12 @@ func runFaultList(ctx context.Context, app *App, o faultListOptions) error {
 	}
 	swept := sweepFirst(ctx, app, dir)
 	all, err := hold.List(dir)
-	err = errors.Join(swept, err)
+	if err == nil || swept == nil || err.Error() != swept.Error() { // one reason is said once
+		err = errors.Join(swept, err)
+	}
 	shown := all
 	if !o.All {
-		shown = slices.DeleteFunc(slices.Clone(all), settled)
+		shown = slices.DeleteFunc(slices.Clone(all), func(s fault.Status) bool { return settled(s, hold.Settled(dir, s.ID)) })
 	}
 	if o.JSON {
 		return errors.Join(app.JSON(faultsJSON(shown)), err)
@@ -115,11 +117,13 @@ func runFaultList(ctx context.Context, app *App, o faultListOptions) error {
 	return err
 }
 
-// settled says that a fault is over and nobody has to look at it again.
-func settled(s fault.Status) bool {
+// settled says that nobody has to look at a fault again. over says that its record is closed.
+func settled(s fault.Status, over bool) bool {
 	switch s.State {
 	case fault.Reverted, fault.Superseded, fault.Ended:
 		return len(s.Kept)+len(s.Residue) == 0 && s.Error == ""
+	case fault.Failed: // one that did not come about, and of which nothing is left
+		return len(s.Kept)+len(s.Residue) == 0 && over
 	}
 	return false
 }
@@ -231,57 +235,4 @@ func runFaultRevert(ctx context.Context, app *App, id string, o faultOptions) er
 	}
 	explainEnd(app.Out().Line, st)
 	return haltError(err)
-}
-
-func newFaultCapabilities(app *App) *cobra.Command {
-	var o faultOptions
-	cmd := &cobra.Command{
-		Use:     "capabilities",
-		Short:   "List all faults, whether they can be made here, and why not",
-		Example: `  $ belay fault capabilities`,
-		RunE:    func(cmd *cobra.Command, args []string) error { return runFaultCapabilities(cmd.Context(), app, o) },
-	}
-	jsonFlag(cmd, &o.JSON)
-	return cmd
-}
-
-func runFaultCapabilities(ctx context.Context, app *App, o faultOptions) error {
-	list := all.Capabilities(ctx)
-	if o.JSON {
-		return app.JSON(map[string]any{"capabilities": list})
-	}
-	out := app.Out()
-	t := out.Table("fault", "here", "mechanism", "ends by itself", "effect")
-	missing := 0
-	for _, c := range list {
-		here := out.Good("yes")
-		if !c.Here {
-			here = out.Warn("no")
-			missing++
-		}
-		t.Row(c.Fault, here, c.Mechanism, endsItself(c), c.Effect)
-	}
-	t.Print()
-	if missing == 0 {
-		return nil
-	}
-	out.Line("")
-	out.Line("Not here, and why:")
-	for _, c := range list {
-		if !c.Here {
-			out.Text(4, "  "+c.Fault+": "+c.Why)
-		}
-	}
-	return nil
-}
-
-// endsItself says what ends a fault whose holder dies.
-func endsItself(c fault.Capability) string {
-	switch {
-	case c.Class == fault.OneShot:
-		return "nothing to end"
-	case c.KernelEnds:
-		return "by the kernel"
-	}
-	return "by the reaper"
 }

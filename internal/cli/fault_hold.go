@@ -2,9 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +54,12 @@ Several --spec are held together: they begin in this order and end at once.`,
 }
 
 func runFaultHold(ctx context.Context, app *App, o faultHoldOptions) error {
+	switch {
+	case o.Limit <= 0 || o.Limit > hold.MaxLimit:
+		return Exitf(Usage, "--limit is %s; it must be above zero and at most %s", term.Duration(o.Limit), term.Duration(hold.MaxLimit))
+	case strings.TrimSpace(o.Because) == "":
+		return Hint(Exitf(Usage, "--because is empty"), "say in a few words why; it is kept with the fault")
+	}
 	dir, err := hold.DefaultDir()
 	if err != nil {
 		return err
@@ -71,7 +76,10 @@ func runFaultHold(ctx context.Context, app *App, o faultHoldOptions) error {
 		return Exit(Usage, err)
 	}
 	if _, err := all.Kinds().Decode(spec); err != nil {
-		return Exit(Usage, err)
+		if o.Netns != "" && strings.Contains(err.Error(), `unknown field "netns"`) {
+			return Hint(Exit(Usage, err), "--netns is for faults of the network; hold the others by a command of their own")
+		}
+		return Exit(Usage, meant(err, spec))
 	}
 	h, err := launcher(app).Launcher.Hold(ctx, r)
 	if err != nil {
@@ -96,11 +104,8 @@ func runFaultHold(ctx context.Context, app *App, o faultHoldOptions) error {
 // faults are the specs, each at its place. The namespace belongs to the place.
 func (o faultHoldOptions) faults() (specs []fault.Spec, netns string, err error) {
 	for _, text := range o.Spec {
-		var s fault.Spec
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
-			return nil, "", Exit(Usage, fmt.Errorf("read --spec: %w", err))
-		}
-		if s, err = s.At(o.Where); err != nil {
+		s, err := readSpec(text, o.Where)
+		if err != nil {
 			return nil, "", err
 		}
 		specs = append(specs, s)
@@ -114,16 +119,16 @@ func heldError(err error) error {
 	case errors.Is(err, fault.ErrNotReverted):
 		return haltError(err)
 	case errors.Is(err, hold.ErrRefused):
-		return Hint(Exit(Refused, err), "`belay fault plan` shows what would be changed, `belay fault capabilities` what can be made here")
+		return Hint(Exit(Refused, err), "nothing is held; `belay fault plan` shows what would be changed, `belay fault capabilities` what can be made here")
 	}
 	return err
 }
 
 func showHeld(out *term.Printer, st fault.Status, limit time.Duration) {
-	out.Line("%s  %s", out.Bold(st.ID), st.Target)
-	out.Line("  seen: %s", st.Confirmed)
+	out.Text(4, out.Bold(st.ID)+"  "+st.Target)
+	out.Text(12, "  seen      "+st.Confirmed)
 	for _, r := range st.Radius {
-		out.Line("  feels it: %s", r)
+		out.Text(12, "  feels it  "+r)
 	}
 	out.Line("Held for %s at most. Ctrl-C ends it, and so does `belay halt`.", term.Duration(limit))
 }

@@ -15,20 +15,21 @@ import (
 
 func TestSettled(t *testing.T) {
 	for name, test := range map[string]struct {
-		status fault.Status
-		want   bool
+		status     fault.Status
+		over, want bool
 	}{
-		"armed":                  {fault.Status{State: fault.Armed}, false},
-		"held":                   {fault.Status{State: fault.Held}, false},
-		"failed":                 {fault.Status{State: fault.Failed}, false},
-		"a state of a new belay": {fault.Status{State: "paused"}, false},
-		"reverted":               {fault.Status{State: fault.Reverted}, true},
-		"ended":                  {fault.Status{State: fault.Ended}, true},
-		"superseded":             {fault.Status{State: fault.Superseded, Superseded: []string{"it was written to"}}, true},
-		"keeps an original":      {fault.Status{State: fault.Superseded, Kept: []string{"/a"}}, false},
-		"left something behind":  {fault.Status{State: fault.Ended, Residue: []string{"/a"}}, false},
+		"armed":                  {fault.Status{State: fault.Armed}, false, false},
+		"held":                   {fault.Status{State: fault.Held}, false, false},
+		"could not be reverted":  {fault.Status{State: fault.Failed, Error: "revert: x"}, false, false},
+		"never came about":       {fault.Status{State: fault.Failed, Error: "inject fault: x"}, true, true},
+		"a state of a new belay": {fault.Status{State: "paused"}, false, false},
+		"reverted":               {fault.Status{State: fault.Reverted}, true, true},
+		"ended":                  {fault.Status{State: fault.Ended}, true, true},
+		"superseded":             {fault.Status{State: fault.Superseded, Superseded: []string{"it was written to"}}, true, true},
+		"keeps an original":      {fault.Status{State: fault.Superseded, Kept: []string{"/a"}}, true, false},
+		"left something behind":  {fault.Status{State: fault.Ended, Residue: []string{"/a"}}, true, false},
 	} {
-		if got := cli.Settled(test.status); got != test.want {
+		if got := cli.Settled(test.status, test.over); got != test.want {
 			t.Errorf("%s: settled %v, want %v", name, got, test.want)
 		}
 	}

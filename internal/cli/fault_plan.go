@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/belay-dr/belay/fault/targets/all"
@@ -70,11 +71,14 @@ func runFaultPlan(ctx context.Context, app *App, o faultPlanOptions) error {
 	}
 	target, err := all.Kinds().Decode(spec)
 	if err != nil {
-		return Exit(Usage, err)
+		return Exit(Usage, meant(err, spec))
 	}
 	plan, err := target.Plan(ctx, fault.Ask{ID: "plan-" + strings.ToLower(rand.Text()[:8]), NoPlaybook: "plan"})
+	if err == nil {
+		err = hold.Apart(dir, plan.Touches)
+	}
 	if err != nil {
-		return Exit(Refused, fmt.Errorf("plan fault: %w", err))
+		return Hint(Exit(Refused, fmt.Errorf("plan fault: %w", err)), "nothing was changed; `belay fault capabilities` says what can be made here, and why not")
 	}
 	guard, asked := o.guard(ctx, app)
 	if o.JSON {
@@ -87,6 +91,18 @@ func runFaultPlan(ctx context.Context, app *App, o faultPlanOptions) error {
 	}
 	app.Out().Line("Nothing was changed.")
 	return nil
+}
+
+// meant adds the kind that was probably meant to the error about an unknown one.
+func meant(err error, spec fault.Spec) error {
+	if errors.Is(err, fault.ErrUnknown) {
+		for kind := range all.Kinds() {
+			if distance(spec.Kind, kind) <= 2 {
+				return Hint(err, "did you mean %s?", kind)
+			}
+		}
+	}
+	return err
 }
 
 // planJSON is what --json prints. Guard is what the guard of an exercise would say now; Asked is false without a scenario and an environment.
@@ -177,10 +193,7 @@ func showGuard(out *term.Printer, refusals []exercise.Refusal) {
 // planSpec is the fault to plan, with its placeholders filled in.
 func planSpec(app *App, o faultPlanOptions) (spec fault.Spec, err error) {
 	if o.Spec != "" {
-		if err := json.Unmarshal([]byte(o.Spec), &spec); err != nil {
-			return spec, Exit(Usage, fmt.Errorf("read --spec: %w", err))
-		}
-		return spec.At(o.Where)
+		return readSpec(o.Spec, o.Where)
 	}
 	w, err := app.Workspace(o.Dir)
 	if err != nil {
@@ -208,6 +221,20 @@ func planSpec(app *App, o faultPlanOptions) (spec fault.Spec, err error) {
 	}
 	return faultSpec(expanded)
 }
+
+// readSpec reads a fault that was given on the command line.
+func readSpec(text, where string) (spec fault.Spec, err error) {
+	if err := json.Unmarshal([]byte(text), &spec); err != nil {
+		return spec, Hint(Exit(Usage, fmt.Errorf("read --spec: %w", fault.PlainJSON(err))), `it is one fault as JSON, for example {"process": {"stop": {"pid_file": "/run/app.pid"}}}`)
+	}
+	if names := placeholder.FindString(text); names != "" {
+		return spec, Hint(Exitf(Usage, "read --spec: %s has no value here", names), "write the value, or plan the scenario with --env")
+	}
+	return spec.At(where)
+}
+
+// placeholder is what only a playbook can fill in.
+var placeholder = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_.-]*\}`)
 
 // environmentValues looks names up among an environment's values. Without an environment nothing is known.
 func environmentValues(pb *playbook.Playbook, name string) (func(string) (string, bool), error) {

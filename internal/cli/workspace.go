@@ -58,6 +58,9 @@ func (w *Workspace) Playbook() (*playbook.Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
+	if mistakes := misplaced(pb); len(mistakes) > 0 {
+		return nil, mistakes
+	}
 	w.playbook = pb
 	return pb, nil
 }

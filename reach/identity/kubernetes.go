@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -17,6 +18,7 @@ func cluster(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	cfg.WarningHandler = rest.NoWarnings{} // what we print is ours
 	client, err := dynamic.NewForConfig(cfg)
 	if err != nil {
 		return "", err

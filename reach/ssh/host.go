@@ -155,15 +155,20 @@ func (h Host) Explain(ctx context.Context, err error, said string) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %s: %w%s", ErrUnreachable, h, ctx.Err(), said)
 	case errors.As(err, &exit) && exit.ExitCode() == unreachable:
-		return fmt.Errorf("%w: %s%s: try `ssh -o BatchMode=yes %s true` by hand", ErrUnreachable, h, said, h.hand())
+		if strings.Contains(said, "Host key verification failed") {
+			return fmt.Errorf("%w: %s: its key is not the one in known_hosts, or not there: connect once by hand with `%s`, and compare the key", ErrUnreachable, h, h.hand(""))
+		}
+		return fmt.Errorf("%w: %s%s: try `%s` by hand", ErrUnreachable, h, strings.TrimSuffix(said, "."), h.hand("-o BatchMode=yes ")+" true")
+	case errors.As(err, &exit) && h.Sudo && strings.Contains(said, "sudo: "):
+		return fmt.Errorf("on %s: %w%s: ?sudo needs sudo there, and without a password", h, err, said)
 	case errors.As(err, &exit):
 		return fmt.Errorf("on %s: %w%s", h, err, said)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrUnreachable, h, err)
+	return fmt.Errorf("%w: %s: %w: install ssh, or name the command in %s", ErrUnreachable, h, err, commandVar)
 }
 
-// hand is the host as a person would type it for ssh.
-func (h Host) hand() string {
+// hand is the command that a person would type to get there.
+func (h Host) hand(options string) string {
 	s := h.Name
 	if h.User != "" {
 		s = h.User + "@" + s
@@ -171,7 +176,7 @@ func (h Host) hand() string {
 	if h.Port != "" {
 		s = "-p " + h.Port + " " + s
 	}
-	return s
+	return strings.Join(program(), " ") + " " + options + s
 }
 
 // Quote makes one shell line of words, each of which arrives as it is.

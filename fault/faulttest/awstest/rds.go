@@ -71,6 +71,18 @@ func (r *RDS) Writer(id string) string {
 	return r.clusters[id].now().members[0]
 }
 
+// Tag tags an instance or a cluster.
+func (r *RDS) Tag(id, key, value string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.instances[id]; d != nil {
+		d.tags[key] = value
+	}
+	if c := r.clusters[id]; c != nil {
+		c.tags[key] = value
+	}
+}
+
 // Delete takes an instance away.
 func (r *RDS) Delete(id string) {
 	r.mu.Lock()

@@ -95,6 +95,9 @@ func (r *Route53) Tags(id string) map[string]string {
 	return nil
 }
 
+// Tag tags a zone or health check.
+func (r *Route53) Tag(id, key, value string) { r.Tags(id)[key] = value }
+
 // Answer are the values of a record.
 func (r *Route53) Answer(zoneID, name string) string {
 	r.mu.Lock()

@@ -33,6 +33,7 @@ type Server struct {
 	mu      sync.Mutex
 	calls   []Call
 	fails   map[string][]Fail
+	loses   map[string]int
 	callers map[string]Caller
 	forward map[string]*httputil.ReverseProxy
 	down    bool
@@ -61,7 +62,7 @@ const (
 func New(t testing.TB, models Models) *Server {
 	t.Helper()
 	s := &Server{
-		t: t, models: models, fails: map[string][]Fail{}, forward: map[string]*httputil.ReverseProxy{}, sims: map[string]map[string]handler{},
+		t: t, models: models, fails: map[string][]Fail{}, loses: map[string]int{}, forward: map[string]*httputil.ReverseProxy{}, sims: map[string]map[string]handler{},
 		callers: map[string]Caller{KeyID: {Account, "arn:aws:iam::" + Account + ":user/runner"}},
 	}
 	s.EC2, s.RDS, s.FIS, s.Route53 = newEC2(), newRDS(), newFIS(), newRoute53()
@@ -116,6 +117,24 @@ func (s *Server) FailNext(operation string, fails ...Fail) {
 	s.fails[operation] = append(s.fails[operation], fails...)
 }
 
+// LoseNext lets the answer to the next call of an operation be lost: it is carried out, and the connection ends.
+func (s *Server) LoseNext(operation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loses[operation]++
+}
+
+// lost says whether the answer to a call that was carried out is to be lost.
+func (s *Server) lost(operation string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loses[operation] == 0 {
+		return false
+	}
+	s.loses[operation]--
+	return true
+}
+
 // Down lets the server answer nothing but 503, or work again.
 func (s *Server) Down(down bool) {
 	s.mu.Lock()
@@ -167,6 +186,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, m *Model, service,
 		return
 	}
 	out, err := s.carryOut(service, op, in, key)
+	if in["DryRun"] != true && s.lost(op.Name) {
+		panic(http.ErrAbortHandler)
+	}
 	var f Fail
 	var header http.Header
 	status := max(op.HTTP.Code, http.StatusOK)

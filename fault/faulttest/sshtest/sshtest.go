@@ -55,8 +55,13 @@ func Start(t testing.TB) *Server {
 // network makes the two namespaces and a wire between them.
 func (s *Server) network(t testing.TB) {
 	t.Helper()
+	left, _ := filepath.Glob("/run/netns/belay-ssh-[cs]*") // by tests that were killed: their names end with the process
+	for _, path := range left {
+		if pid := path[len("/run/netns/belay-ssh-c"):]; unix.Access("/proc/"+pid, unix.F_OK) != nil {
+			_ = exec.Command("ip", "netns", "del", filepath.Base(path)).Run()
+		}
+	}
 	for _, ns := range []string{s.ClientNS, s.ServerNS} {
-		_ = exec.Command("ip", "netns", "del", ns).Run() // left by a test that was killed
 		Run(t, "ip", "netns", "add", ns)
 		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 		Run(t, "ip", "-n", ns, "link", "set", "lo", "up")

@@ -148,11 +148,15 @@ func authorize(r *http.Request, path string, hide *secret.Redactor) error {
 	return nil
 }
 
-// reason is an error of the client without the URL, which may hold a secret in its query.
+// reason is an error of the client without the URL, which may hold a secret in its query, and with what helps.
 func reason(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return fmt.Errorf("it does not answer: is it up, and is this its URL: %w", err)
 	}
 	return err
 }
