@@ -142,7 +142,8 @@ func (o *over) Revert(ctx context.Context, undo json.RawMessage, save fault.Save
 	if u.Gone {
 		out.Superseded = append(out.Superseded, "the mount over "+u.Path+" was taken away by somebody else since, or its process was")
 	}
-	if !u.Served.gone(ctx, 300*time.Millisecond) {
+	// The kernel tells the process of closed files a little later, and a busy machine lets it end later still.
+	if !u.Served.gone(ctx, 2*time.Second) {
 		out.Superseded = append(out.Superseded, fmt.Sprintf("files under %s that were opened meanwhile are still open; process %d serves them, without the fault, until they are closed", u.Path, u.Served.PID))
 	}
 	return out, nil

@@ -93,7 +93,7 @@ func TestProcess(t *testing.T) {
 		"no limit":      {func(p string) string { return strings.Replace(line(p, ""), `"30s"`, `""`, 1) }, nil, 2, `read request: limit is missing: every fault needs one, for example "limit": "30s"`, "", ""},
 		"no permit":     {func(p string) string { return strings.Replace(line(p, ""), "test", "", 1) }, nil, 3, `refused: no permit: let an exercise ask for one, or give "no_playbook": "reason" outside production`, "", ""},
 		"production":    {func(p string) string { return line(p, `, "production": true`) }, nil, 3, "refused: a fault in production needs a permit", "", ""},
-		"unknown field": {func(p string) string { return line(p, `, "netns": "x"`) }, nil, 2, `read request: fault file: json: unknown field "netns"`, "", ""},
+		"unknown field": {func(p string) string { return line(p, `, "netns": "x"`) }, nil, 2, `read request: fault file: unknown field "netns"`, "", ""},
 		"unknown fault": {func(p string) string { return strings.Replace(line(p, ""), "file", "disk", 1) }, nil, 2, `read request: unknown fault "disk": this program knows clock, command, `, "", ""},
 		"not there":     {func(p string) string { return line(p+"x", "") }, nil, 3, "refused: plan fault:", "", ""},
 	} {

@@ -202,7 +202,7 @@ func TestStoppedAlready(t *testing.T) {
 		if _, _, err := plan(t, object{action: object{"pid": cmd.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
 		}
-		want = fmt.Sprintf("process %d does not run", dead.Process.Pid)
+		want = fmt.Sprintf("process %d does not run: is the service up", dead.Process.Pid)
 		if _, _, err := plan(t, object{action: object{"pid": dead.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
 		}

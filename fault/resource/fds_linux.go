@@ -30,6 +30,9 @@ type fdVictim struct {
 	// Old and New are the soft limit before and under the fault; New is not known before the injection.
 	Old uint64  `json:"old"`
 	New *uint64 `json:"new,omitempty"`
+	// Session is the one that it is in, and Own are those around it that had the new limit before the fault.
+	Session int            `json:"session,omitempty"`
+	Own     []proc.Process `json:"own,omitempty"`
 }
 
 func readFDs(undo json.RawMessage) (fdUndo, error) {
@@ -142,6 +145,10 @@ func (f fds) Inject(_ context.Context, undo json.RawMessage, save fault.Save) er
 			return fmt.Errorf("process %d may open no more than %d already", v.PID, v.Old)
 		}
 		v.New = &most
+		v.Session, _ = unix.Getsid(v.PID)
+		if v.Own, err = v.limited(most); err != nil {
+			return err
+		}
 	}
 	b, err := json.Marshal(u)
 	if err != nil {
@@ -227,7 +234,8 @@ func limitSeen(pid int) (uint64, error) {
 	return strconv.ParseUint(f[0], 10, 64)
 }
 
-func (f fds) Revert(_ context.Context, undo json.RawMessage, _ fault.Save) (fault.Outcome, error) {
+// Revert gives the limits back, also to what was started under them.
+func (f fds) Revert(ctx context.Context, undo json.RawMessage, _ fault.Save) (fault.Outcome, error) {
 	u, err := readFDs(undo)
 	if err != nil {
 		return fault.Outcome{}, err
@@ -247,6 +255,7 @@ func (f fds) Revert(_ context.Context, undo json.RawMessage, _ fault.Save) (faul
 		case other != nil && *other != v.Old:
 			out.Superseded = append(out.Superseded, fmt.Sprintf("the limit of process %d was changed to %d since", v.PID, *other))
 		}
+		errs = append(errs, v.heal(ctx))
 	}
 	return out, errors.Join(errs...)
 }
@@ -260,6 +269,13 @@ func (f fds) Residue(_ context.Context, undo json.RawMessage) ([]string, error) 
 	for _, v := range u.Victims {
 		if v.New == nil {
 			continue
+		}
+		heirs, err := v.heirs()
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range heirs {
+			left = append(left, fmt.Sprintf("process %d, which process %d started under the fault, still may have no more than %d descriptors", p.PID, v.PID, *v.New))
 		}
 		if _, err := proc.Find(v.Process); err != nil {
 			continue

@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 		{stop(in("two.pid")), "names 2 processes and max is 1"},
 		{stop(in("words")), `"not" is not a process ID`},
 		{stop(in("empty")), "is empty"},
-		{stop(in("nothing")), "no such file or directory"},
+		{stop(in("nothing")), "read pid file: there is no "},
 		{stop(dir), "is not a small file"},
 		{object{"command": object{}}, "fault command: confirm: give a command as a list of arguments"},
 		{command("true", "true", "true"), `"true" sees the fault already`},
