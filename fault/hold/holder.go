@@ -283,12 +283,14 @@ func (h *holder) hold() (int, error) {
 	}
 	h.finish(cause)
 	h.end(h.rec, cause)
+	if h.rec.Phase != settled {
+		// The lock goes with this process, and not before: a revert that does not answer may still be at work in it.
+		h.say("ended")
+		return exitNotReverted, unsettled(h.rec.Status)
+	}
 	h.own.free()
 	h.say("ended")
 	h.dismiss()
-	if h.rec.Phase != settled {
-		return exitNotReverted, unsettled(h.rec.Status)
-	}
 	return codeOf(err), err
 }
 
