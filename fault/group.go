@@ -72,10 +72,8 @@ func (g group) Plan(ctx context.Context, ask Ask) (Plan, error) {
 		if err != nil {
 			return Plan{}, fmt.Errorf("fault %d of the group: %w", n+1, err)
 		}
-		for _, claim := range slices.Concat(one.Touches, one.Claims) {
-			if slices.Contains(p.Touches, claim) || slices.Contains(p.Claims, claim) {
-				return Plan{}, fmt.Errorf("fault %d of the group: another one of it has %s already", n+1, claim)
-			}
+		if claim := Overlap(slices.Concat(one.Touches, one.Claims), slices.Concat(p.Touches, p.Claims)); claim != "" {
+			return Plan{}, fmt.Errorf("fault %d of the group: another one of it has %s already", n+1, claim)
 		}
 		switch one.Class {
 		case OneShot:

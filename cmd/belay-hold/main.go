@@ -9,4 +9,6 @@ import (
 	"github.com/belay-dr/belay/fault/targets"
 )
 
-func main() { os.Exit(hold.Main(targets.Host(), targets.Workers(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(hold.Main(targets.Host(), targets.Workers(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

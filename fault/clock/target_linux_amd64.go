@@ -59,7 +59,8 @@ func (t *target) Plan(context.Context, fault.Ask) (fault.Plan, error) {
 	}
 	p := fault.Plan{
 		Target: fmt.Sprintf("the clock of %s, %s", i, u.Shift), Class: fault.Restore, Fidelity: fault.Process, Mechanism: "vDSO patch",
-		Claims: []string{fmt.Sprintf("clock of process %d", i.PID)},
+		// The whole process: one that is stopped, frozen or traced by another fault could not be given its own clock back.
+		Claims: []string{fmt.Sprintf("process %d", i.PID)},
 		Needs:  []string{"the process's own user, or CAP_SYS_PTRACE"},
 		Radius: []string{"the wall clock of this process and of those that it forks; not its timers, and not what it asks the kernel for by a system call"},
 	}

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/belay-dr/belay/fault"
+	"github.com/belay-dr/belay/fault/cgroup"
 	"github.com/belay-dr/belay/fault/proc"
 )
 
@@ -87,6 +90,32 @@ func first(c container.InspectResponse) (proc.Info, error) {
 	return p, nil
 }
 
+// processes claims what runs in a container, as the faults of processes do. It is nothing where our process IDs are not the
+// engine's.
+func processes(c container.InspectResponse) []string {
+	p, err := first(c)
+	if err != nil {
+		return nil
+	}
+	pids := []int{p.PID}
+	for _, controller := range []cgroup.Controller{cgroup.CPU, cgroup.Memory} {
+		g, err := cgroup.Of(p.Process, controller)
+		if err != nil || !strings.Contains(g.Path, c.ID) {
+			continue
+		}
+		if all, err := g.All(); err == nil {
+			pids = append(pids, all...)
+			break
+		}
+	}
+	slices.Sort(pids)
+	var out []string
+	for _, pid := range slices.Compact(pids) {
+		out = append(out, fmt.Sprintf("process %d", pid))
+	}
+	return out
+}
+
 // target is the fault inside: the very one that injected, where we have it.
 func (i *inside) target(b json.RawMessage) (fault.Target, insideUndo, error) {
 	var u insideUndo
@@ -147,4 +176,14 @@ func (i *inside) Residue(ctx context.Context, b json.RawMessage) ([]string, erro
 		return nil, err
 	}
 	return t.Residue(ctx, u.Undo)
+}
+
+// Lost is that of the fault inside, if it notices by itself.
+func (i *inside) Lost() <-chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if w, ok := i.made.(fault.Watched); ok {
+		return w.Lost()
+	}
+	return nil
 }

@@ -114,6 +114,9 @@ func (t *target) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		}
 		p.Changes = append(p.Changes, change)
 		p.Claims = append(p.Claims, "container "+v.ID)
+		if u.Engine.local() {
+			p.Claims = append(p.Claims, processes(c)...)
+		}
 		if policy := restarts(c); policy != "" && fidelity == fault.Process {
 			p.Radius = append(p.Radius, fmt.Sprintf("container %s has the restart policy %s: what is ended through the engine it does not bring back, unless the engine itself is restarted", v.Name, policy))
 		}

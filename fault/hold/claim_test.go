@@ -196,6 +196,23 @@ func TestRecordTakenAway(t *testing.T) {
 	}
 }
 
+// TestRecordTakenAwayFirst removes the undo directory under a fault that would save its progress before it is taken back.
+func TestRecordTakenAwayFirst(t *testing.T) {
+	path, dir := place(t), filepath.Join(t.TempDir(), "holds")
+	r := hold.Request{NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, map[string]any{"file": map[string]any{"read_only": path}})}
+	h, err := faulttest.Launcher(targets.Host(), dir).Hold(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = h.Release(t.Context()) // whatever it can say of a fault without a record
+	if err := os.WriteFile(path, []byte("written"), 0o600); err != nil {
+		t.Errorf("the file is still read-only: %v", err)
+	}
+}
+
 // TestLockTakenAway removes the lock's file while a fault is held: a sweep must leave the living holder alone.
 func TestLockTakenAway(t *testing.T) {
 	path, dir := place(t), filepath.Join(t.TempDir(), "holds")

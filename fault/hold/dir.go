@@ -9,10 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/belay-dr/belay/fault"
 )
 
 // DefaultDir is where undo records are kept on this host: BELAY_STATE_DIR when it is set, else a fixed place for root or
@@ -159,15 +160,9 @@ func apart(dir string, touches []string) error {
 		if real, err := filepath.EvalSymlinks(t); err == nil {
 			t = real
 		}
-		if within(dir, t) || within(t, dir) {
+		if fault.Within(dir, t) || fault.Within(t, dir) {
 			return fmt.Errorf("%w: the undo records are in %s, which the fault would touch (%s): set BELAY_STATE_DIR elsewhere", ErrRefused, dir, t)
 		}
 	}
 	return nil
-}
-
-// within says that path is dir or below it.
-func within(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }

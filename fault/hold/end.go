@@ -175,7 +175,9 @@ func residue(ctx context.Context, t fault.Target, r *Record, out fault.Outcome) 
 func (k keeper) undoSaver(r *Record, p phase) fault.Save {
 	return func(undo json.RawMessage) error {
 		r.Undo = slices.Clone(undo)
-		if err := k.save(r, p); err != nil {
+		// What is saved on the way back is kept in memory at least: a disk that is full, or a directory that is gone, must not
+		// keep the fault alive.
+		if err := k.save(r, p); err != nil && p != reverting {
 			return err
 		}
 		k.at("saved")

@@ -22,6 +22,8 @@ import (
 const (
 	// planBound is how long a target may look before it must say what it would do.
 	planBound = 20 * time.Second
+	// replans is how often a plan is made again because another fault ended at its target meanwhile.
+	replans = 3
 	// confirmBound is how long the effect may take to be seen.
 	confirmBound = 10 * time.Second
 	// settleInput is how long the input must stay open after the request before anything is broken.
@@ -179,6 +181,23 @@ func (h *holder) prepare() error {
 	if id == "" {
 		id = newID()
 	}
+	for n := 0; ; n++ {
+		err := h.reserve(id, target)
+		if !errors.Is(err, errStale) {
+			return err
+		}
+		if n == replans {
+			return fmt.Errorf("%w: %w: try again", ErrRefused, err)
+		}
+		if target, err = h.kinds.Decode(h.spec); err != nil {
+			return err
+		}
+	}
+}
+
+// reserve plans the fault and puts its record on disk.
+func (h *holder) reserve(id string, target fault.Target) error {
+	before := h.census()
 	ctx, cancel := context.WithTimeout(context.Background(), planBound)
 	defer cancel()
 	plan, err := bounded(ctx, func() (fault.Plan, error) { return target.Plan(ctx, h.ask(id)) })
@@ -194,7 +213,7 @@ func (h *holder) prepare() error {
 	if (h.req.Production || h.req.Permit != nil && h.req.Permit.Production) && plan.Elsewhere && !plan.EndsThere {
 		return fmt.Errorf("%w: in production this fault would live in somebody else's API without an end there: hold it by a hub or an agent, or take one with a deadline", ErrRefused)
 	}
-	return h.record(id, plan)
+	return h.record(id, plan, before)
 }
 
 func (h *holder) ask(id string) fault.Ask {
@@ -215,13 +234,13 @@ func (h *holder) exercise() string {
 func newID() string { return "f-" + strings.ToLower(rand.Text()[:10]) }
 
 // record takes the lock and writes the undo record.
-func (h *holder) record(id string, plan fault.Plan) error {
+func (h *holder) record(id string, plan fault.Plan, before census) error {
 	me, err := proc.Self()
 	if err != nil {
 		return err
 	}
 	claims := append(plan.Touches, plan.Claims...)
-	claiming, err := h.claim(claims)
+	claiming, err := h.claim(claims, before)
 	if err != nil {
 		return err
 	}

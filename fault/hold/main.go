@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/belay-dr/belay/fault"
@@ -67,11 +68,23 @@ func self() string {
 // program does not need its file, and nobody may be left later to remove it.
 const onceVar = "BELAY_HOLD_ONCE"
 
+// once removes this program's file and directory, and nothing else that the variable may name.
+func once(dir string) {
+	path := filepath.Join(dir, "belay-hold")
+	there, err := os.Lstat(path)
+	if err != nil {
+		return
+	}
+	if us, err := os.Stat(self()); err == nil && os.SameFile(us, there) && strings.HasPrefix(filepath.Base(dir), "belay-hold-") {
+		_ = os.Remove(path)
+		_ = os.Remove(dir)
+	}
+}
+
 // Run is the process. It returns the exit code.
 func (p Process) Run(args []string) int {
 	if dir := os.Getenv(onceVar); dir != "" && runtime.GOOS == "linux" {
-		_ = os.Remove(filepath.Join(dir, "belay-hold"))
-		_ = os.Remove(dir)
+		once(dir)
 		_ = os.Unsetenv(onceVar)
 	}
 	if p.At == nil {

@@ -178,8 +178,8 @@ func (k keeper) sweep(id, cause string, get func(string) (lock, error)) (fault.S
 		// The lock was free although its owner lives: it is about to end, or the lock's file was removed and made anew.
 		return fault.Status{}, false, nil
 	}
-	if _, err := k.target(r); errors.Is(err, fault.ErrUnknown) {
-		// It is for the program that knows it. Touching its record would only make that look like a failure.
+	if _, err := k.target(r); err != nil {
+		// It is for the program that knows it, which may be another version of this one. Touching its record would only make that look like a failure.
 		return r.Status, true, fmt.Errorf("%w: %s (%s): %w: use %s", fault.ErrNotReverted, id, r.Status.Target, err, r.Writer)
 	}
 	k.end(r, cause)

@@ -65,12 +65,14 @@ func (p pods) Plan(ctx context.Context, ask fault.Ask) (fault.Plan, error) {
 		return fault.Plan{}, err
 	}
 	u := podsUndo{Place: c.place}
+	plan.EndsThere = true // who made the pods makes others
 	for _, o := range chosen {
 		v := victimOf(o)
 		u.Victims = append(u.Victims, v)
 		plan.Changes = append(plan.Changes, verb+" pod "+v.String())
 		plan.Claims = append(plan.Claims, c.claim("pod", v.String()))
 		if owner(o) == "" {
+			plan.EndsThere = false
 			plan.Radius = append(plan.Radius, fmt.Sprintf("pod %s has no controller: nobody makes it again", v))
 		}
 	}

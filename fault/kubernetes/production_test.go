@@ -65,6 +65,29 @@ func TestProduction(t *testing.T) {
 	}
 }
 
+// A pod that somebody makes again is over by itself; one that nobody makes again is not.
+func TestOverByItself(t *testing.T) {
+	b := newBench(t)
+	if b == nil {
+		return
+	}
+	namespace := b.namespace(t)
+	b.Workload(t, "Deployment", namespace, "web", 1, "")
+	b.Apply(t, b.Pods(namespace), kubetest.Object(t, `{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": %q, "labels": {"app": "bare"}},
+		"spec": {"containers": [{"name": "one", "image": "none"}]}}`, namespace))
+	for want, config := range map[bool]m{
+		true:  {"namespace": namespace, "delete": m{"selector": "app=web"}},
+		false: {"namespace": namespace, "delete": m{"selector": "app=bare"}},
+	} {
+		if p, err := b.plan(t, config); err != nil || !p.Elsewhere || p.EndsThere != want {
+			t.Errorf("%v: %v, %v", config, p.EndsThere, err)
+		}
+	}
+	if p, err := b.plan(t, m{"namespace": namespace, "restart": m{"deployment": "web"}}); err != nil || !p.EndsThere {
+		t.Errorf("restart: %v, %v", p.EndsThere, err)
+	}
+}
+
 // Pods that another fault blocks are refused, whatever else is asked; so is a workload that another fault holds.
 func TestHeldByAnother(t *testing.T) {
 	b := newBench(t)

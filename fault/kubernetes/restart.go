@@ -64,7 +64,7 @@ func (r restart) Plan(ctx context.Context, _ fault.Ask) (fault.Plan, error) {
 		return fault.Plan{}, err
 	}
 	p := fault.Plan{
-		Target: "restart " + w.called, Class: fault.OneShot, Fidelity: fault.Process, Mechanism: "Kubernetes API: rollout", Elsewhere: true,
+		Target: "restart " + w.called, Class: fault.OneShot, Fidelity: fault.Process, Mechanism: "Kubernetes API: rollout", Elsewhere: true, EndsThere: true, // a rollout is over by itself
 		Changes: []string{"set the annotation " + restartedAt + " in the template of " + w.called},
 		Claims:  []string{c.claim(kind, path(namespace, name))},
 		Radius:  []string{fmt.Sprintf("all %s of %s, one after the other", count(len(living), "pod"), w.called)},

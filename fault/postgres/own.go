@@ -62,14 +62,16 @@ const serverGrace = 5 * time.Second
 // endOthers is a revert without the sessions in hand: whoever had them is dead, and the kernel has closed them. What the
 // server still lists is ended.
 func (s server) endOthers(ctx context.Context, u ownUndo) (fault.Outcome, error) {
-	err := s.patiently(ctx, func() (bool, error) {
-		return false, s.with(ctx, &u.At, "revert", func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and usename = current_user and pid <> pg_backend_pid()`, ours+u.Name)
-			return err
+	err := u.At.surely(ctx, func() error {
+		return s.patiently(ctx, func() (bool, error) {
+			return false, s.with(ctx, &u.At, "revert", func(ctx context.Context, c *pgx.Conn) error {
+				_, err := c.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and usename = current_user and pid <> pg_backend_pid()`, ours+u.Name)
+				return err
+			})
 		})
 	})
-	if errors.Is(err, errUnreachable) {
-		return fault.Outcome{Superseded: []string{u.At.String() + " does not answer: its sessions ended with it, or end with their connections"}}, nil
+	if u.At.ended(err) {
+		return fault.Outcome{Superseded: []string{u.At.String() + " has ended, and its sessions with it"}}, nil
 	}
 	return fault.Outcome{}, err
 }
@@ -91,8 +93,17 @@ func (s server) patiently(ctx context.Context, try func() (again bool, err error
 
 // leftover waits a moment for the server to notice, and lists the sessions of ours that it still has.
 func (s server) leftover(ctx context.Context, u ownUndo) (left []string, err error) {
-	err = s.patiently(ctx, func() (bool, error) {
-		left = nil
+	err = u.At.surely(ctx, func() error { return s.leftNow(ctx, u, &left) })
+	if u.At.ended(err) {
+		return nil, nil
+	}
+	return left, err
+}
+
+// leftNow is leftover of a server that answers.
+func (s server) leftNow(ctx context.Context, u ownUndo, to *[]string) error {
+	return s.patiently(ctx, func() (bool, error) {
+		var left []string
 		err := s.with(ctx, &u.At, "residue", func(ctx context.Context, c *pgx.Conn) error {
 			rows, err := c.Query(ctx, `select pid from pg_stat_activity where application_name = $1`, ours+u.Name)
 			if err != nil {
@@ -105,10 +116,7 @@ func (s server) leftover(ctx context.Context, u ownUndo) (left []string, err err
 			})
 			return err
 		})
+		*to = left
 		return len(left) > 0, err
 	})
-	if errors.Is(err, errUnreachable) {
-		return nil, nil
-	}
-	return left, err
 }

@@ -129,7 +129,7 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 	if err != nil {
 		return out, err
 	}
-	err = r.with(ctx, &u.At, u.Name, func(ctx context.Context, c *pgx.Conn) error {
+	err = r.surely(ctx, u, func(ctx context.Context, c *pgx.Conn) error {
 		now, err := state(ctx, c)
 		switch {
 		case err != nil:
@@ -157,12 +157,17 @@ func (r replay) Revert(ctx context.Context, undo json.RawMessage, save fault.Sav
 	return out, err
 }
 
+// surely asks the standby until it answers or has ended.
+func (r replay) surely(ctx context.Context, u replayUndo, do func(context.Context, *pgx.Conn) error) error {
+	return u.At.surely(ctx, func() error { return r.with(ctx, &u.At, u.Name, do) })
+}
+
 func (r replay) Residue(ctx context.Context, undo json.RawMessage) (left []string, err error) {
 	u, err := readReplay(undo)
 	if err != nil {
 		return nil, err
 	}
-	err = r.with(ctx, &u.At, u.Name, func(ctx context.Context, c *pgx.Conn) error {
+	err = r.surely(ctx, u, func(ctx context.Context, c *pgx.Conn) error {
 		now, err := state(ctx, c)
 		if err == nil && now != notPaused && now != primary {
 			left = []string{"the replay of " + u.At.String() + " is still " + now}

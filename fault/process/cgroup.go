@@ -57,7 +57,8 @@ func findGroup(path string) (Group, error) {
 		return Group{}, fmt.Errorf("there is no cgroup %s: /proc/PID/cgroup says in which one a process is", path)
 	}
 	for n, g := range found {
-		if !g.V2 {
+		// One of that name which does not hold the processes would freeze nothing.
+		if !g.V2 && g.Dir == freezer {
 			found[n].Freezer = freezer
 		}
 		if pids, err := g.processes(); err == nil && len(pids) > 0 {

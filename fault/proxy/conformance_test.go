@@ -53,8 +53,8 @@ func serverDelayRig(t testing.TB, binary string) faulttest.Rig {
 	s := serve(t, binary, dependency(t, 10))
 	name := "/proxies/db/toxics/belay-f1-downstream"
 	return faulttest.Rig{
-		Kinds:  proxy.Kinds(),
-		Spec:   faulttest.Spec(t, object{"proxy": object{"server": s.url, "name": "db", "delay": "60ms", "ping": hello}}),
+		Kinds: proxy.Kinds(),
+		Spec:  faulttest.Spec(t, object{"proxy": object{"server": s.url, "name": "db", "delay": "60ms", "ping": hello}}),
 		Broken: func() bool {
 			for range 3 { // a busy machine is late too, but not always
 				if took, err := rtt(s.listen); err != nil || took < 60*time.Millisecond {

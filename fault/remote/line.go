@@ -15,6 +15,7 @@ import (
 
 	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/fault/hold"
+	"github.com/belay-dr/belay/reach/ssh"
 )
 
 // line is the connection to a holder on another host, for as long as the fault lives.
@@ -24,18 +25,28 @@ type line struct {
 	stdin io.WriteCloser
 	// held is closed when the other holder says that it holds, and done when the connection has ended.
 	held, done chan struct{}
+	holds      sync.Once
 	stop       chan struct{}
 	stopped    sync.Once
 
 	mu    sync.Mutex // what follows
 	last  fault.Status
 	ended bool // the other holder said so
-	err   error
+	// exit is the exit code of the other holder; none while it runs, and when only the connection ended.
+	exit int
+	err  error
 }
+
+const (
+	// none is no exit code.
+	none = -1
+	// notReverted is the exit code of a holder whose fault is not taken back.
+	notReverted = 9
+)
 
 // dial starts the holder there, sends the request and begins to beat.
 func dial(s site, u undo) (*line, error) {
-	l := &line{site: s, held: make(chan struct{}), done: make(chan struct{}), stop: make(chan struct{})}
+	l := &line{site: s, held: make(chan struct{}), done: make(chan struct{}), stop: make(chan struct{}), exit: none}
 	// The connection is ended by release and by the death of this process, not by a context: the fault lives in it.
 	l.cmd = s.host.Command(context.Background(), s.line())
 	var err error
@@ -90,7 +101,7 @@ func (l *line) follow(out io.Reader, said *bytes.Buffer) {
 		l.ended = l.ended || e.Event == "ended"
 		l.mu.Unlock()
 		if e.Event == "holding" {
-			close(l.held)
+			l.holds.Do(func() { close(l.held) })
 		}
 	}
 	err := l.cmd.Wait()
@@ -99,6 +110,9 @@ func (l *line) follow(out io.Reader, said *bytes.Buffer) {
 	l.mu.Lock()
 	if err != nil {
 		l.err = l.site.host.Explain(context.Background(), err, complaint)
+	}
+	if code := l.cmd.ProcessState.ExitCode(); !errors.Is(l.err, ssh.ErrUnreachable) {
+		l.exit = code
 	}
 	l.mu.Unlock()
 	close(l.done)
@@ -124,7 +138,7 @@ func (l *line) status() fault.Status {
 	return l.last
 }
 
-// release ends the fault and returns what the other holder said at its end, if it said so.
+// release ends the fault and returns what the other holder said at its end, if it said that nothing of it is left.
 func (l *line) release(ctx context.Context) (fault.Status, bool) {
 	l.stopped.Do(func() { close(l.stop) })
 	wait, cancel := context.WithTimeout(ctx, 8*time.Second)
@@ -138,5 +152,12 @@ func (l *line) release(ctx context.Context) (fault.Status, bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.last, l.ended
+	return l.last, l.ended && l.exit != none && l.exit != notReverted
+}
+
+// refused says that the other holder itself has ended without a fault: it cannot come up any more.
+func (l *line) refused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.exit != none && l.exit != notReverted && !l.ended
 }

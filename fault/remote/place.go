@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,11 +36,16 @@ sum=$( { sha256sum "$dir/belay-hold" 2>/dev/null || shasum -a 256 "$dir/belay-ho
 [ -n "$3" ] && (sleep "$3"; rm -rf "$dir") >/dev/null 2>&1 </dev/null &
 printf '%s\n' "$dir"`
 
-// leftovers lists the directories of one fault that are still there, and removes them when $2 says so.
+// cleanBound is how long it may take to remove a program that was put there in vain. It is short, because whoever waits may be
+// about to revert.
+const cleanBound = 2 * time.Second
+
+// leftovers lists the directories of one fault that are still there, and removes them when $2 says so. What somebody else has
+// put in their place is not ours.
 const leftovers = `for place in ` + places + `; do
   [ -n "$place" ] || continue
   for dir in "$place/$1".*; do
-    [ -d "$dir" ] || continue
+    [ ! -L "$dir" ] && [ -d "$dir" ] && [ -O "$dir" ] || continue
     [ "$2" = remove ] && rm -rf "$dir" && continue
     printf '%s\n' "$dir"
   done
@@ -70,12 +76,18 @@ func deploy(ctx context.Context, host ssh.Host, u undo) (site, error) {
 		unused = "" // the program needs its file there: it is removed when the fault has ended
 	}
 	out, err := host.Run(ctx, script(put, u.Dir, p.sum, unused), bytes.NewReader(p.bytes))
-	if err != nil {
-		return site{}, fmt.Errorf("put holder program: %w", err)
-	}
 	dir := strings.TrimSpace(string(out))
-	if !strings.HasPrefix(dir, "/") || strings.ContainsAny(dir, "\n") {
-		return site{}, fmt.Errorf("put holder program: %s answered %q", host, dir)
+	if err == nil && (!strings.HasPrefix(dir, "/") || strings.ContainsAny(dir, "\n")) {
+		err = fmt.Errorf("%s answered %.200q", host, dir)
+	}
+	if err != nil {
+		// The connection may have ended after the program was there, and before we heard of it.
+		if !errors.Is(err, ssh.ErrUnreachable) || ctx.Err() != nil {
+			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanBound)
+			defer cancel()
+			_, _ = left(clean, host, u.Dir, true)
+		}
+		return site{}, fmt.Errorf("put holder program: %w", err)
 	}
 	return site{host, dir}, nil
 }

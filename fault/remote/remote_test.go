@@ -207,3 +207,39 @@ func TestCheckConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestNotRevertedThere injects half a fault there that cannot be taken back: nobody here may call it ended, although its effect was
+// never confirmed.
+func TestNotRevertedThere(t *testing.T) {
+	s := connect(t)
+	if s == nil {
+		return
+	}
+	mark, allow := filepath.Join(t.TempDir(), "mark"), filepath.Join(t.TempDir(), "allow")
+	r := hold.Request{ID: "f1", NoPlaybook: "test", Limit: time.Minute, Fault: faulttest.Spec(t, object{"remote": object{"where": s.Where, "fault": object{"command": object{
+		"inject": []string{"sh", "-c", `touch "$1"; exit 1`, "sh", mark}, "confirm": []string{"test", "-e", mark},
+		"revert": []string{"sh", "-c", `test -e "$1" && rm -f "$2"`, "sh", allow, mark},
+	}}}})}
+	dir := filepath.Join(t.TempDir(), "holds")
+	_, err := faulttest.Launcher(kinds(), dir).Hold(t.Context(), r)
+	if !errors.Is(err, fault.ErrNotReverted) {
+		t.Errorf("%v, want that it is not reverted", err)
+	}
+	if st, _, err := hold.Find(dir, "f1"); err != nil || st.State != fault.Failed {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(allow, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	swept, err := hold.Sweep(t.Context(), kinds(), dir)
+	if err != nil || len(swept) != 1 {
+		t.Errorf("sweep, once it can be taken back: %+v, %v", swept, err)
+	}
+	if _, err := os.Stat(mark); !os.IsNotExist(err) {
+		t.Errorf("the fault is still there: %v", err)
+	}
+	nothingLeft(t)
+}

@@ -96,6 +96,11 @@ func (t *target) answer(ctx context.Context, u undo, stdin []byte, args ...strin
 		return a, err
 	}
 	out, err := t.host.Run(ctx, s.line(args...), bytes.NewReader(stdin))
+	if u.System != "linux" {
+		// Only there a program removes its own file as it starts.
+		_, rerr := t.host.Run(ctx, ssh.Quote("rm", "-rf", s.dir), nil)
+		err = errors.Join(err, rerr)
+	}
 	if jerr := json.Unmarshal(out, &a); jerr != nil {
 		if err == nil {
 			err = fmt.Errorf("on %s: belay-hold answered %.200q", t.host, out)
@@ -180,15 +185,21 @@ func (t *target) Revert(ctx context.Context, b json.RawMessage, _ fault.Save) (f
 	if !known {
 		return fault.Outcome{}, nil // it never began there
 	}
-	if st.State == fault.Failed && st.Confirmed != "" {
-		return fault.Outcome{}, fmt.Errorf("on %s: %s", t.host, st.Error)
-	}
 	return fault.Outcome{Superseded: st.Superseded, Kept: at(t.host, st.Kept)}, nil
 }
 
-// settle asks the other host to end the fault. That it knows none is an answer too.
+// settle asks the other host to end the fault. That it knows none is an answer too, but only once no holder can be on its way to
+// one any more: it may be making its plan, and not know yet that its connection has ended.
 func (t *target) settle(ctx context.Context, u undo) (st fault.Status, known bool, err error) {
 	a, err := t.answer(ctx, u, nil, "revert", u.ID)
+	if a.Unknown && (t.line == nil || !t.line.refused()) {
+		select {
+		case <-time.After(u.Ends):
+		case <-ctx.Done():
+			return st, false, ctx.Err()
+		}
+		a, err = t.answer(ctx, u, nil, "revert", u.ID)
+	}
 	if a.Unknown {
 		return st, false, nil
 	}

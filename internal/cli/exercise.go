@@ -158,6 +158,9 @@ func (app *App) clearWith(ctx context.Context, report *doctor.Report, w *Workspa
 		if change.Production != "" && !plan.Production {
 			refusals = append(refusals, exercise.Refusal{Rule: "production", Why: fmt.Sprintf("%s is not production, but %s is: %s", environment, change.Target, change.Production)})
 		}
+		if plan.Production && change.Elsewhere && !change.EndsThere {
+			refusals = append(refusals, exercise.Refusal{Rule: "production", Why: fmt.Sprintf("%s would live in somebody else's API without an end there: hold it by a hub or an agent, or take a fault with a deadline", change.Target)})
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return Cleared{}, err

@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BELAY_STATE_DIR", env.WorkDir+"/.state")
 			env.Setenv("HOME", env.WorkDir+"/.home")
+			env.Setenv("AWS_EC2_METADATA_DISABLED", "true") // nobody outside is asked
 			env.Defer(func() { demoDown(env.WorkDir + "/shop") })
 			return nil
 		},

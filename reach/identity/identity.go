@@ -52,9 +52,23 @@ func Live(ctx context.Context, key string) (string, error) {
 	return got, nil
 }
 
+// far says that a question leaves this host.
+func far(key string) bool { return key == "aws_account" || key == "kubernetes" }
+
+// cheapest sorts keys so that nobody else is asked where this host's own answer is enough.
+func cheapest(a, b string) int {
+	if far(a) != far(b) {
+		if far(a) {
+			return 1
+		}
+		return -1
+	}
+	return strings.Compare(a, b)
+}
+
 // Differs returns an error unless all that is pinned is seen. Nothing pinned is no error.
 func Differs(ctx context.Context, pinned map[string]string) error {
-	for _, key := range slices.Sorted(maps.Keys(pinned)) {
+	for _, key := range slices.SortedFunc(maps.Keys(pinned), cheapest) {
 		got, err := Live(ctx, key)
 		if err != nil {
 			return err

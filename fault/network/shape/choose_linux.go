@@ -83,7 +83,7 @@ func planNetem(able Ability, id string, u *undo, p *fault.Plan) (string, error) 
 	p.Class = fault.Restore
 	p.Mechanism = "netem"
 	for _, l := range lines {
-		p.Claims = append(p.Claims, fmt.Sprintf("queueing discipline of %s in %s", l.Name, u.Netns.Name))
+		p.Claims = append(p.Claims, fmt.Sprintf("%s queueing discipline of interface %d", u.Netns.Claim(), l.Index))
 		p.Changes = append(p.Changes,
 			fmt.Sprintf("replace the queueing discipline of %s (%s, the kernel's own) by prio %x:", l.Name, l.Before, l.Handle),
 			fmt.Sprintf("send %s through netem on %s: %s", u.Filter, l.Name, u.Spec))
