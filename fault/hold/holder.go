@@ -328,7 +328,14 @@ func (h *holder) inject() error {
 	h.say("armed")
 	select {
 	case <-h.over:
-		return fmt.Errorf("%w: it was to end (%s) before it began: keep the input open for as long as the fault may live", ErrRefused, *h.cause.Load())
+		cause, help := *h.cause.Load(), "it was ended from outside"
+		switch cause {
+		case causeInput:
+			help = "keep the input open for as long as the fault may live"
+		case causeLimit:
+			help = "give it a longer limit"
+		}
+		return fmt.Errorf("%w: it was to end (%s) before it began: %s", ErrRefused, cause, help)
 	case <-time.After(settleInput):
 	}
 	if err := h.save(h.rec, injecting); err != nil {
