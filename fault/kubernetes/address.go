@@ -40,6 +40,8 @@ type cluster struct {
 	http *http.Client
 	// namespace is the context's own.
 	namespace string
+	// program gives the credentials; empty when the kubeconfig has them.
+	program string
 }
 
 // open finds the cluster of a config.
@@ -97,16 +99,24 @@ func (p place) open() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kubernetes: %w", err)
 	}
+	program := ""
+	if config.ExecProvider != nil {
+		program = config.ExecProvider.Command
+	}
+	client.Transport = impatient{client.Transport, program}
 	d, err := dynamic.NewForConfigAndClient(config, client)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kubernetes: %w", err)
 	}
-	return &cluster{place: p, Interface: d, http: client, namespace: namespace}, nil
+	return &cluster{place: p, Interface: d, http: client, namespace: namespace, program: program}, nil
 }
 
 func (p place) config() (*rest.Config, string, error) {
 	if len(p.Files) > 0 {
 		config, err := p.loader().ClientConfig()
+		if clientcmd.IsContextNotFound(err) {
+			return nil, "", fmt.Errorf("read kubeconfig: %w: `kubectl config get-contexts` shows those there are", err)
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("read kubeconfig: %w", err)
 		}

@@ -53,7 +53,7 @@ func (s sight) installed(c fault.Capability, tool, group string) fault.Capabilit
 	case !c.Here:
 		c.Mechanism = ""
 	case s.groups == nil:
-		c.Here, c.Mechanism, c.Why = false, "", "whether "+tool+" is in the cluster was not asked, because that is on another host: a plan does"
+		c.Here, c.Mechanism, c.Why = false, "", "whether "+tool+" is in the cluster was not asked, because that is on another host or needs a login: a plan does"
 	case !s.groups[group]:
 		c.Here, c.Mechanism, c.Why = false, "", tool+" is not installed in the cluster"
 	}
@@ -72,7 +72,7 @@ func look(ctx context.Context) sight {
 	if err != nil {
 		return sight{why: err.Error()}
 	}
-	if !c.near() {
+	if !c.near() || c.program != "" {
 		return sight{mechanism: "Kubernetes API at " + c.Server + " (not asked)"}
 	}
 	var list struct {

@@ -198,7 +198,7 @@ func TestStoppedAlready(t *testing.T) {
 	dead := exec.Command("true")
 	_ = dead.Run()
 	for _, action := range []string{"kill", "stop", "pause"} {
-		want := fmt.Sprintf("process %d (sleep) is stopped or traced already", cmd.Process.Pid)
+		want := fmt.Sprintf("process %d (sleep) is stopped or traced already: `belay fault list` shows whether a fault holds it", cmd.Process.Pid)
 		if _, _, err := plan(t, object{action: object{"pid": cmd.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
 		}
