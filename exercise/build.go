@@ -91,6 +91,7 @@ func (s *State) faultSeen() FaultSeen {
 	return FaultSeen{
 		ID: st.ID, Target: st.Target, Class: string(st.Class), Fidelity: string(st.Fidelity), State: string(st.State),
 		Confirmed: st.Confirmed, Superseded: st.Superseded, Kept: st.Kept, Residue: st.Residue,
+		Cause: st.Cause, Error: st.Error,
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // MachineVersion is the version of Step. A state made by another version is not continued.
-const MachineVersion = 2
+const MachineVersion = 3
 
 // Plan is an exercise before it begins: everything that it needs to know, frozen. It is plain data; two plans with the
 // same JSON are the same plan.

@@ -206,6 +206,9 @@ type FaultSeen struct {
 	// Kept lists the originals that stay aside because a recovery has taken their place.
 	Kept    []string `json:"kept,omitempty"`
 	Residue []string `json:"residue,omitempty"`
+	// Cause says what ended it. Error says why it was not seen to have ended.
+	Cause string `json:"cause,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // StepResult is what became of one step.

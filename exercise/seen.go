@@ -74,21 +74,58 @@ func (m *machine) faultEnded(e Event) bool {
 		return false
 	}
 	status := *e.Fault
-	m.Fault.Status, m.Fault.Ended = &status, true
+	m.Fault.Status, m.Fault.Ended, m.Fault.EndedAt = &status, true, m.Now
 	if status.State == fault.Failed {
 		m.Fault.Error = "the fault was not reverted: " + status.Error
 	}
-	if status.Class == fault.OneShot || m.Ending || m.reached(Stable) {
-		return true
-	}
-	_, acted := m.firstAction()
-	if acted && status.State == fault.Superseded {
-		return true // the recovery had already put something else in its place: nothing was taken back
-	}
-	if m.down() || !acted {
-		m.broken("the fault was lost before the recovery (" + status.Cause + ")")
+	switch {
+	case status.Class == fault.OneShot || m.Ending || m.supersededByRecovery() || m.reversedByLimit():
+	case status.Cause != causeLost && (m.reached(Stable) || m.recovered()):
+	default:
+		m.broken(m.lostWhy())
 	}
 	return true
+}
+
+// lostUnseen says that the fault had ended by itself before it was released, nobody knows when: perhaps that is what brought the
+// service back.
+func (s *State) lostUnseen() bool {
+	st := s.Fault.Status
+	return s.Fault.Confirmed && s.Fault.EndedAt == 0 && st != nil && st.Class != fault.OneShot && st.Cause == causeLost && !s.supersededByRecovery()
+}
+
+// recovered says that somebody acted and the service has since been in order for a whole window. Less is not enough when the
+// fault is lost: the end of a fault can be seen at the service before the news of it comes.
+func (s *State) recovered() bool {
+	_, acted := s.firstAction()
+	_, failed := s.failed()
+	return acted && failed && s.steady()
+}
+
+// supersededByRecovery says that the recovery had already put something else in the fault's place: nothing was taken back.
+func (s *State) supersededByRecovery() bool {
+	_, acted := s.firstAction()
+	return acted && s.Fault.Status != nil && s.Fault.Status.State == fault.Superseded
+}
+
+// reversedByLimit says that the fault ended by its own limit, in a scenario in which the end of the fault is the recovery.
+func (s *State) reversedByLimit() bool {
+	st := s.Fault.Status
+	return s.Plan.RecoversBy == string(byReversal) && s.Fault.EndedAt > 0 && st != nil && st.Cause == causeLimit && st.State == fault.Reverted
+}
+
+// What a fault says that has ended by its own limit, and one that was found to be gone.
+const (
+	causeLimit = "limit"
+	causeLost  = "lost"
+)
+
+func (s *State) lostWhy() string {
+	cause := "nobody knows why"
+	if st := s.Fault.Status; st != nil && st.Cause != "" {
+		cause = st.Cause
+	}
+	return "the fault was lost before the recovery (" + cause + ")"
 }
 
 // remark takes a note or a deviation, once.

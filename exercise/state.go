@@ -100,6 +100,8 @@ type Fault struct {
 	Released   bool          `json:"released,omitempty"`
 	ReleasedAt time.Duration `json:"released_at_ns,omitempty"`
 	Ended      bool          `json:"ended,omitempty"`
+	// EndedAt is when a fault was seen to have ended that nobody had released. Zero when it was released first.
+	EndedAt time.Duration `json:"ended_at_ns,omitempty"`
 	// Error says why it could not be reverted.
 	Error  string        `json:"error,omitempty"`
 	Status *fault.Status `json:"status,omitempty"`

@@ -248,6 +248,9 @@ func (m *machine) released(e Event) {
 	if e.Kind != CommandDone {
 		m.Fault.Error = "the fault was not reverted: " + e.Text
 	}
+	if m.Broken == "" && m.lostUnseen() {
+		m.Broken = m.lostWhy()
+	}
 	m.enter(Reverted)
 	switch {
 	case m.Ending:

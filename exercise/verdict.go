@@ -48,6 +48,9 @@ func (f Facts) Objective() measure.Verdict {
 // of the fault.
 func Judge(f Facts) (Verdict, string) {
 	verdict, why := judge(f)
+	if verdict == Invalid && f.NotReverted != "" {
+		why += "; " + f.NotReverted
+	}
 	if f.Deviations > 0 && why != needsUpdate {
 		why += "; " + needsUpdate
 	}
@@ -220,7 +223,7 @@ func (s *State) procedure() Procedure {
 }
 
 // attribution says what brought the service back: the platform when it answered before anybody did anything, the reversal
-// when it failed until the fault was taken back, the procedure otherwise. Empty when it did not come back.
+// when it failed until the fault was taken back or ended by its limit, the procedure otherwise. Empty when it did not come back.
 func (s *State) attribution() string {
 	m := s.Measured
 	switch {
@@ -233,7 +236,7 @@ func (s *State) attribution() string {
 		return ""
 	}
 	oneShot := s.Fault.Status != nil && s.Fault.Status.Class == fault.OneShot
-	if s.Fault.Released && !oneShot && m.EndHigh > s.Fault.ReleasedAt {
+	if s.Fault.Released && !oneShot && m.EndHigh > s.Fault.ReleasedAt || s.reversedByLimit() && m.EndHigh > s.Fault.EndedAt {
 		return string(byReversal)
 	}
 	if acted, ok := s.firstAction(); !ok || m.EndHigh <= acted {

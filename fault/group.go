@@ -205,6 +205,7 @@ func (g group) Revert(ctx context.Context, undo json.RawMessage, save Save) (Out
 	for _, o := range outs {
 		out.Superseded = append(out.Superseded, o.Superseded...)
 		out.Kept = append(out.Kept, o.Kept...)
+		out.Lost = out.Lost || o.Lost
 	}
 	return out, err
 }

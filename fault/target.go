@@ -69,6 +69,8 @@ type Outcome struct {
 	Superseded []string
 	// Kept lists originals that stay aside because their place is taken.
 	Kept []string
+	// Lost says that the fault had ended before, where it lives, for another reason than this revert.
+	Lost bool
 }
 
 // Save replaces the undo of a fault. It is on disk when Save returns.

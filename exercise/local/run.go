@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/belay-dr/belay/evidence"
@@ -86,7 +87,10 @@ func (d *driver) open(o Opening) error {
 // drive takes events until the exercise is closed. Whatever happens, no fault is held when it returns.
 func (d *driver) drive(ctx context.Context) (result exercise.Result, err error) {
 	defer func() {
-		err = errors.Join(err, d.cleanUp())
+		// What could not be taken back is said once.
+		if left := d.cleanUp(); !errors.Is(err, fault.ErrNotReverted) || !errors.Is(left, fault.ErrNotReverted) {
+			err = errors.Join(err, left)
+		}
 	}()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -134,7 +138,7 @@ func (d *driver) close() (exercise.Result, error) {
 	}
 	d.Passed(exercise.Closed)
 	if d.state.Fault.Error != "" {
-		return r, fmt.Errorf("%w: %s", fault.ErrNotReverted, d.state.Fault.Error)
+		return r, fmt.Errorf("%w: %s", fault.ErrNotReverted, strings.TrimPrefix(d.state.Fault.Error, "the fault was not reverted: "))
 	}
 	return r, nil
 }

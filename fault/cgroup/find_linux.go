@@ -102,7 +102,7 @@ func look(m mount, dir string) (Group, error) {
 	var st unix.Stat_t
 	err := unix.Stat(dir, &st)
 	if errors.Is(err, unix.ENOENT) {
-		return g, fmt.Errorf("no cgroup %s", dir)
+		return g, fmt.Errorf("no cgroup %s: /proc/PID/cgroup says in which one a process is", dir)
 	}
 	if err != nil {
 		return g, fmt.Errorf("open %s: %w", g, err)

@@ -47,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		{object{"pid": 5, "shift": "-87841h"}, shape},
 		{object{"pid": 5, "shift": "+1h", "cgroup": "/x"}, `fault clock: unknown field "cgroup"`},
 		{object{"pid": dead.Process.Pid, "shift": "+1h"}, fmt.Sprintf("process %d does not run: is the service up", dead.Process.Pid)},
-		{object{"pid": stopped, "shift": "+1h"}, fmt.Sprintf("process %d (sleep) is stopped or traced already", stopped)},
+		{object{"pid": stopped, "shift": "+1h"}, fmt.Sprintf("process %d (sleep) is stopped or traced already: `belay fault list` shows whether a fault holds it", stopped)},
 		{object{"pid": shifted.pid, "shift": "+2h"}, fmt.Sprintf("the clock of process %d (belay-clock-vic) is shifted already", shifted.pid)},
 		{object{"pid": 2, "shift": "+1h"}, "process 2 (kthreadd) is a thread of the kernel: it is never hit"},
 		{object{"pid_file": filepath.Join(dir, "two.pid"), "shift": "+1h"}, ""},

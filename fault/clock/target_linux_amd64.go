@@ -42,7 +42,7 @@ func (t *target) Plan(context.Context, fault.Ask) (fault.Plan, error) {
 	}
 	i := found[0]
 	if i.State == proc.Stopped || i.State == proc.Traced {
-		return fault.Plan{}, fmt.Errorf("%s is stopped or traced already", i)
+		return fault.Plan{}, fmt.Errorf("%s is stopped or traced already: `belay fault list` shows whether a fault holds it", i)
 	}
 	if err := trace.Permitted(i.Process); err != nil {
 		return fault.Plan{}, err

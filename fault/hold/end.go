@@ -190,6 +190,9 @@ func (k keeper) undoSaver(r *Record, p phase) fault.Save {
 func (k keeper) conclude(r *Record, out fault.Outcome, err error, touched bool) {
 	st := &r.Status
 	st.Superseded, st.Kept, st.Error = out.Superseded, out.Kept, r.Broken
+	if out.Lost && st.Cause == causeReleased {
+		st.Cause = causeLost
+	}
 	p := settled
 	switch {
 	case err != nil:

@@ -283,12 +283,14 @@ func (h *holder) hold() (int, error) {
 	}
 	h.finish(cause)
 	h.end(h.rec, cause)
+	if h.rec.Phase != settled {
+		// The lock goes with this process, and not before: a revert that does not answer may still be at work in it.
+		h.say("ended")
+		return exitNotReverted, unsettled(h.rec.Status)
+	}
 	h.own.free()
 	h.say("ended")
 	h.dismiss()
-	if h.rec.Phase != settled {
-		return exitNotReverted, unsettled(h.rec.Status)
-	}
 	return codeOf(err), err
 }
 
@@ -326,7 +328,14 @@ func (h *holder) inject() error {
 	h.say("armed")
 	select {
 	case <-h.over:
-		return fmt.Errorf("%w: it was to end (%s) before it began: keep the input open for as long as the fault may live", ErrRefused, *h.cause.Load())
+		cause, help := *h.cause.Load(), "it was ended from outside"
+		switch cause {
+		case causeInput:
+			help = "keep the input open for as long as the fault may live"
+		case causeLimit:
+			help = "give it a longer limit"
+		}
+		return fmt.Errorf("%w: it was to end (%s) before it began: %s", ErrRefused, cause, help)
 	case <-time.After(settleInput):
 	}
 	if err := h.save(h.rec, injecting); err != nil {

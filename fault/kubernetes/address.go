@@ -114,6 +114,9 @@ func (p place) open() (*cluster, error) {
 func (p place) config() (*rest.Config, string, error) {
 	if len(p.Files) > 0 {
 		config, err := p.loader().ClientConfig()
+		if clientcmd.IsContextNotFound(err) {
+			return nil, "", fmt.Errorf("read kubeconfig: %w: `kubectl config get-contexts` shows those there are", err)
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("read kubeconfig: %w", err)
 		}

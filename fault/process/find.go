@@ -38,6 +38,9 @@ func (v Victim) find() ([]proc.Info, *Group, error) {
 		if err != nil && group != nil {
 			err = fmt.Errorf("%s: %w", group.Name, err)
 		}
+		if err != nil && v.PIDFile != "" && len(v.among) == 0 {
+			err = fmt.Errorf("%s: %w", v.PIDFile, err)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

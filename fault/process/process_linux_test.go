@@ -113,7 +113,7 @@ func TestTracedAlready(t *testing.T) {
 	}
 	defer h.Release(context.Background())
 	_, _, err = plan(t, object{"pause": object{"pid": i.PID}})
-	if want := fmt.Sprintf("process %d (sleep) is stopped or traced already", i.PID); err == nil || err.Error() != want {
+	if want := fmt.Sprintf("process %d (sleep) is stopped or traced already: `belay fault list` shows whether a fault holds it", i.PID); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	if err := trace.Permitted(i.Process); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("traced by process %d already", h.Thread())) {

@@ -198,13 +198,20 @@ func TestStoppedAlready(t *testing.T) {
 	dead := exec.Command("true")
 	_ = dead.Run()
 	for _, action := range []string{"kill", "stop", "pause"} {
-		want := fmt.Sprintf("process %d (sleep) is stopped or traced already", cmd.Process.Pid)
+		want := fmt.Sprintf("process %d (sleep) is stopped or traced already: `belay fault list` shows whether a fault holds it", cmd.Process.Pid)
 		if _, _, err := plan(t, object{action: object{"pid": cmd.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
 		}
-		want = fmt.Sprintf("process %d does not run", dead.Process.Pid)
+		want = fmt.Sprintf("process %d does not run: is the service up", dead.Process.Pid)
 		if _, _, err := plan(t, object{action: object{"pid": dead.Process.Pid}}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", action, err, want)
+		}
+		stale := filepath.Join(t.TempDir(), "app.pid")
+		if err := os.WriteFile(stale, fmt.Appendln(nil, dead.Process.Pid), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := plan(t, object{action: object{"pid_file": stale}}); err == nil || err.Error() != stale+": "+want {
+			t.Errorf("%s: %v, want %s: %s", action, err, stale, want)
 		}
 	}
 }

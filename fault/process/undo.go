@@ -40,7 +40,7 @@ func (v Victim) plan(class fault.Class, verb, mechanism string) (fault.Plan, err
 	var names []string
 	for _, i := range found {
 		if i.State == proc.Stopped || i.State == proc.Traced {
-			return fault.Plan{}, fmt.Errorf("%s is stopped or traced already", i)
+			return fault.Plan{}, fmt.Errorf("%s is stopped or traced already: `belay fault list` shows whether a fault holds it", i)
 		}
 		undo.Victims = append(undo.Victims, i.Process)
 		names = append(names, i.String())

@@ -185,7 +185,17 @@ func (t *target) Revert(ctx context.Context, b json.RawMessage, _ fault.Save) (f
 	if !known {
 		return fault.Outcome{}, nil // it never began there
 	}
-	return fault.Outcome{Superseded: st.Superseded, Kept: at(t.host, st.Kept)}, nil
+	return fault.Outcome{Superseded: st.Superseded, Kept: at(t.host, st.Kept), Lost: alone(st.Cause)}, nil
+}
+
+// alone says that the other holder ended the fault without having been asked to: its beats stopped, or somebody there ended it.
+// Nobody here can tell when. Its limit is ours.
+func alone(cause string) bool {
+	switch cause {
+	case "released", "revert", "limit", "":
+		return false
+	}
+	return true
 }
 
 // settle asks the other host to end the fault. That it knows none is an answer too, but only once no holder can be on its way to

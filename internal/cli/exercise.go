@@ -249,17 +249,26 @@ func refusedError(err error) error {
 	return err
 }
 
-// pauseAt is a test's hook: the runner waits when the phase begins, so that it can be killed there.
+// pauseAt is a test's hook: the runner waits when the phase begins, so that it can be killed there, or the world changed under
+// it. With a file named, it goes on once that is there.
 func pauseAt(app *App, phase exercise.Phase) {
-	if v, ok := app.Env("BELAY_TEST_PAUSE"); ok && v == string(phase) {
-		wait := 30 * time.Second
-		if v, ok := app.Env("BELAY_TEST_PAUSE_FOR"); ok {
-			if d, err := time.ParseDuration(v); err == nil {
-				wait = d
-			}
-		}
-		time.Sleep(wait)
+	if v, ok := app.Env("BELAY_TEST_PAUSE"); !ok || v != string(phase) {
+		return
 	}
+	wait := 30 * time.Second
+	if v, ok := app.Env("BELAY_TEST_PAUSE_FOR"); ok {
+		if d, err := time.ParseDuration(v); err == nil {
+			wait = d
+		}
+	}
+	until, named := app.Env("BELAY_TEST_PAUSE_UNTIL")
+	for ; named && wait > 0; wait -= 10 * time.Millisecond {
+		if _, err := os.Stat(until); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(wait)
 }
 
 // finish shows the end of an exercise and turns its verdict into an exit code.
@@ -276,7 +285,7 @@ func (app *App) finish(ctx context.Context, w *Workspace, r exercise.Result, run
 		showResult(app.Out(), r, record, w.Given)
 	}
 	if runErr != nil {
-		return runErr
+		return haltError(runErr)
 	}
 	if r.Verdict != exercise.Pass {
 		return Exit(Refused, nil)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belay-dr/belay/exercise"
+	"github.com/belay-dr/belay/fault"
 	"github.com/belay-dr/belay/internal/cli/term"
 )
 
@@ -155,6 +156,9 @@ func faultText(f exercise.FaultSeen) string {
 		return ""
 	}
 	text := fmt.Sprintf("%s: %s", f.Target, f.State)
+	if f.State == string(fault.Failed) {
+		return text + "; it was not seen to have ended, so something may be left: belay fault list"
+	}
 	if len(f.Superseded) > 0 {
 		text += "; left alone: " + strings.Join(f.Superseded, ", ")
 	}

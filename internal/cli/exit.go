@@ -83,7 +83,7 @@ func refusals(err error) []exercise.Refusal {
 	return refused.Refusals
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string { return visible(strings.Join(strings.Fields(text), " ")) }
 
 // mistakes returns the lines of a playbook's mistakes, `file:line:col: path: message (hint)`, or nothing when err is
 // something else.

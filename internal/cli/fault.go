@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/belay-dr/belay/fault/targets/all"
 
@@ -139,7 +141,7 @@ func pluralIs(n int) string {
 func showFaults(out *term.Printer, shown []fault.Status) {
 	t := out.Table("id", "state", "since", "limit", "ended by", "target")
 	for _, s := range shown {
-		t.Row(s.ID, out.Word(string(s.State)), out.When(s.Since), term.Duration(s.Limit), s.Cause, s.Target)
+		t.Row(s.ID, out.Word(string(s.State)), out.When(s.Since), term.Duration(s.Limit), s.Cause, visible(s.Target))
 	}
 	t.Print()
 	kept := ""
@@ -158,7 +160,24 @@ func showFaults(out *term.Printer, shown []fault.Status) {
 
 // folded writes lines that are wrapped on a terminal.
 func folded(out *term.Printer) func(format string, args ...any) {
-	return func(format string, args ...any) { out.Text(6, fmt.Sprintf(format, args...)) }
+	return func(format string, args ...any) { out.Text(6, visible(fmt.Sprintf(format, args...))) }
+}
+
+// visible writes control characters as \x1b: the names of processes and files are chosen by others, and must not steer
+// the terminal of whoever looks at them.
+func visible(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&b, `\x%02x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // sweepFirst takes back what a crash left behind, and says so on standard error. Every command that touches faults
@@ -166,7 +185,9 @@ func folded(out *term.Printer) func(format string, args ...any) {
 func sweepFirst(ctx context.Context, app *App, dir string) error {
 	swept, err := hold.Sweep(ctx, all.Kinds(), dir)
 	for _, st := range swept {
-		explainEnd(func(format string, args ...any) { app.Err().Line("belay: swept: "+format, args...) }, st)
+		explainEnd(func(format string, args ...any) {
+			app.Err().Line("%s", visible("belay: swept: "+fmt.Sprintf(format, args...)))
+		}, st)
 	}
 	return haltError(err)
 }
@@ -199,7 +220,7 @@ func runFaultSweep(ctx context.Context, app *App, o faultOptions) error {
 		out.Line("Nothing was left behind.")
 	}
 	for _, st := range swept {
-		explainEnd(out.Line, st)
+		explainEnd(folded(out), st)
 	}
 	return haltError(err)
 }
@@ -233,6 +254,6 @@ func runFaultRevert(ctx context.Context, app *App, id string, o faultOptions) er
 	if o.JSON {
 		return errors.Join(app.JSON(faultJSON(st)), haltError(err))
 	}
-	explainEnd(app.Out().Line, st)
+	explainEnd(folded(app.Out()), st)
 	return haltError(err)
 }

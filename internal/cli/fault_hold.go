@@ -97,7 +97,7 @@ func runFaultHold(ctx context.Context, app *App, o faultHoldOptions) error {
 		return errors.Join(app.JSON(faultJSON(st)), haltError(err))
 	}
 	app.Out().Line("ended (%s)", st.Cause)
-	explainEnd(app.Out().Line, st)
+	explainEnd(folded(app.Out()), st)
 	return haltError(err)
 }
 
@@ -125,10 +125,10 @@ func heldError(err error) error {
 }
 
 func showHeld(out *term.Printer, st fault.Status, limit time.Duration) {
-	out.Text(4, out.Bold(st.ID)+"  "+st.Target)
-	out.Text(12, "  seen      "+st.Confirmed)
+	out.Text(4, out.Bold(st.ID)+"  "+visible(st.Target))
+	out.Text(12, visible("  seen      "+st.Confirmed))
 	for _, r := range st.Radius {
-		out.Text(12, "  feels it  "+r)
+		out.Text(12, visible("  feels it  "+r))
 	}
 	out.Line("Held for %s at most. Ctrl-C ends it, and so does `belay halt`.", term.Duration(limit))
 }

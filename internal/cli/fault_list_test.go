@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,20 @@ func TestSettled(t *testing.T) {
 		if got := cli.Settled(test.status, test.over); got != test.want {
 			t.Errorf("%s: settled %v, want %v", name, got, test.want)
 		}
+	}
+}
+
+// Who names a file or a process does not steer the terminal of whoever looks.
+func TestNamesDoNotSteerTheTerminal(t *testing.T) {
+	var b bytes.Buffer
+	cli.ShowFaults(&term.Printer{Writer: &b}, []fault.Status{{
+		ID: "f-1", State: fault.Failed, Target: "lose /srv/\x1b[2J\u009bx", Error: "revert: /srv/\x1b[2J\a is there",
+	}})
+	if s := b.String(); strings.ContainsAny(s, "\x1b\u009b\a") || !strings.Contains(s, `lose /srv/\x1b[2J\x9bx`) || !strings.Contains(s, `\x07 is there`) {
+		t.Errorf("%q", s)
+	}
+	if got := cli.Message(errors.New("a\n\x1b[31mb")); got != `a \x1b[31mb` {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -135,12 +135,12 @@ func (o faultPlanOptions) guard(ctx context.Context, app *App) (refusals []exerc
 
 // showPlan says what would happen, how it ends, and who feels it.
 func showPlan(out *term.Printer, p fault.Plan) {
-	out.Line("%s", out.Bold(p.Target))
+	out.Text(2, out.Bold(visible(p.Target)))
 	for _, c := range p.Changes {
-		out.Text(2, "would "+c)
+		out.Text(2, visible("would "+c))
 	}
 	row := func(name, format string, args ...any) {
-		out.Text(14, fmt.Sprintf("  %-12s", name)+fmt.Sprintf(format, args...))
+		out.Text(14, visible(fmt.Sprintf("  %-12s", name)+fmt.Sprintf(format, args...)))
 	}
 	row("class", "%s (%s)", p.Class, endWords(p))
 	row("fidelity", "%s", p.Fidelity)

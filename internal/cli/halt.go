@@ -49,7 +49,7 @@ func runHalt(ctx context.Context, app *App, o haltOptions) error {
 		return nil
 	}
 	for _, st := range ended {
-		explainEnd(out.Line, st)
+		explainEnd(folded(out), st)
 	}
 	return haltError(err)
 }

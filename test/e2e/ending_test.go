@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -104,31 +105,67 @@ func TestNothingIsInherited(t *testing.T) {
 	run := w.start("exercise", "run", "database-failure", "--env", "staging", "--mode", "automatic", "--dir", w.dir, "--json")
 	j := openJournal(w)
 	j.reach(machine.Testing) // the database was started again by a step
-	ours := append(w.pids("hold-internal"), run.cmd.Process.Pid)
-	if len(ours) < 3 {
-		t.Fatalf("processes %v, want a runner, a holder and a reaper", ours)
-	}
-	holder := slices.Min(ours[:len(ours)-1])
-	stdin, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(holder), "fd", "0"))
-	must(t, err)
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	must(t, err)
-	for _, link := range links {
-		to, err := os.Readlink(link)
-		if err != nil {
-			continue
-		}
-		if to == stdin || strings.HasPrefix(to, w.state+"/") {
-			pid := strings.Split(link, "/")[2]
-			if !slices.ContainsFunc(ours, func(p int) bool { return strconv.Itoa(p) == pid }) {
-				exe, _ := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
-				t.Errorf("process %s (%q) has %s open", pid, exe, to)
-			}
-		}
-	}
+	w.nothingInherited(run)
 	run.kill()
 	<-run.done
 	w.until(time.Second, "every held fault is gone", func() bool { return len(w.held()) == 0 })
+}
+
+// nothingInherited fails when a process other than the runner, its holder, its reaper and its workers has one of their pipes, their sockets
+// or their files open.
+func (w *world) nothingInherited(run *process) {
+	w.t.Helper()
+	holding := w.pids(holder)
+	if len(holding) < 2 {
+		w.t.Fatalf("processes %v, want a holder and a reaper", holding)
+	}
+	// What our own caller left open is everybody's, and not the holder's.
+	everybodys := openFiles(os.Getpid())
+	theirs := map[string]int{}
+	for _, pid := range holding {
+		for _, to := range openFiles(pid) {
+			own := strings.HasPrefix(to, "pipe:") || strings.HasPrefix(to, "socket:") || strings.HasPrefix(to, w.state+"/")
+			if own && !slices.Contains(everybodys, to) {
+				theirs[to] = pid
+			}
+		}
+	}
+	if len(theirs) < 2 {
+		w.t.Fatalf("the holder has only %v open, want its input and its lock at least", theirs)
+	}
+	ours := append(holding, run.cmd.Process.Pid)
+	for _, pid := range allPIDs(w.t) {
+		for _, to := range openFiles(pid) {
+			if owner, ok := theirs[to]; ok && !slices.Contains(ours, pid) {
+				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+				w.t.Errorf("process %d (%q) has %s of process %d open", pid, line, to, owner)
+			}
+		}
+	}
+}
+
+func openFiles(pid int) []string {
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	var files []string
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil {
+			files = append(files, to)
+		}
+	}
+	return files
+}
+
+func allPIDs(t *testing.T) []int {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	must(t, err)
+	var pids []int
+	for _, dir := range dirs {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // Production needs the approval of somebody else. Without it nothing is broken, and the reason is the only one given.

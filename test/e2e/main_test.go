@@ -17,6 +17,9 @@ func run(m *testing.M) int {
 	if spec, ok := os.LookupEnv(serving); ok {
 		return serve(spec)
 	}
+	if spec, ok := os.LookupEnv(watching); ok {
+		return watch(spec)
+	}
 	dir, err := os.MkdirTemp("", "belay-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,13 @@ type world struct {
 	env []string
 	// state holds the undo records of held faults.
 	state string
+	// inside is what belay is run by: `ip netns exec NAME`, for example. It must become belay, not start it.
+	inside []string
+}
+
+// argv is the command line of belay with these arguments.
+func (w *world) argv(args ...string) []string {
+	return append(append(slices.Clone(w.inside), binary), args...)
 }
 
 func newWorld(t *testing.T) *world {
@@ -33,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	w := &world{t: t, dir: filepath.Join(base, "shop"), state: filepath.Join(base, "state")}
-	w.env = append(os.Environ(), "BELAY_STATE_DIR="+w.state, "HOME="+base, "NO_COLOR=1")
+	w.env = append(os.Environ(), "BELAY_STATE_DIR="+w.state, "HOME="+base, "NO_COLOR=1", "AWS_EC2_METADATA_DISABLED=true")
 	return w
 }
 
@@ -63,7 +71,8 @@ func (w *world) try(limit time.Duration, args ...string) output {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	argv := w.argv(args...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = w.env
 	cmd.WaitDelay = 5 * time.Second
 	var stdout, stderr bytes.Buffer
@@ -119,7 +128,8 @@ type process struct {
 // start starts belay with a pipe as its standard input. It is killed when the test ends.
 func (w *world) start(args ...string) *process {
 	w.t.Helper()
-	p := &process{w: w, args: args, cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	argv := w.argv(args...)
+	p := &process{w: w, args: args, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
 	p.cmd.Env = w.env
 	p.cmd.Stdout, p.cmd.Stderr = locked{p, &p.stdout}, locked{p, &p.stderr}
 	in, err := p.cmd.StdinPipe()

@@ -29,7 +29,7 @@ type Server struct {
 	SSH string
 	// Dir is a directory of its own; Holds is where holders that are reached keep their undo records.
 	Dir, Holds string
-	// ClientNS and ServerNS are the two namespaces.
+	// ClientNS and ServerNS are the two namespaces. They are named after this process: tests of other packages run at the same time.
 	ClientNS, ServerNS string
 }
 
