@@ -210,6 +210,10 @@ func (k keeper) halt(ctx context.Context, r *Record, cause string) (fault.Status
 	// A holder that is reverting gets the time that all its attempts may take; one that is frozen does nothing.
 	if now, err := k.read(id); err != nil || now.Phase != reverting || frozen(r.Holder) {
 		_ = proc.Signal(r.Holder, unix.SIGKILL)
+		// The kernel frees its lock a moment before it is gone, and a sweep leaves alone what has a living holder.
+		gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_ = proc.WaitGone(gone, r.Holder)
+		cancel()
 	}
 	st, ok, err := k.sweep(id, cause, func(id string) (lock, error) {
 		return k.within(context.WithoutCancel(ctx), id, attempts*(revertBound+5*time.Second))
