@@ -22,7 +22,7 @@ func TestReplies(t *testing.T) {
 		{plugin.DoPlan, "", "reply to plan: it is empty"},
 		{plugin.DoPlan, "hello", "reply to plan: not one JSON object: invalid character 'h' looking for beginning of value"},
 		{plugin.DoPlan, "null", "reply to plan: not one JSON object"},
-		{plugin.DoPlan, "[]", "reply to plan: not one JSON object: json: cannot unmarshal array into Go value of type map[string]json.RawMessage"},
+		{plugin.DoPlan, "[]", "reply to plan: not one JSON object: must be an object, not a list"},
 		{plugin.DoPlan, good + "} {}", "reply to plan: not one JSON object: more than one value"},
 		{plugin.DoPlan, "{\"target\": \"\xff\"}", "reply to plan: it is not UTF-8"},
 		{plugin.DoPlan, `{}`, "reply to plan: target is missing"},

@@ -27,6 +27,9 @@ type down struct {
 // maxPaused is how many processes a pause stops when nothing else is said.
 const maxPaused = 100
 
+// goneBound is how long a server may take to be gone. It is shorter than a holder waits for an injection that is called back.
+const goneBound = 2 * time.Second
+
 type downUndo struct {
 	Postmaster proc.Process `json:"postmaster"`
 	Port       int          `json:"port"`
@@ -90,7 +93,14 @@ func (d *down) Inject(ctx context.Context, undo json.RawMessage, save fault.Save
 	}
 	switch d.How {
 	case howImmediate:
-		return proc.Signal(u.Postmaster, unix.SIGQUIT)
+		if err := proc.Signal(u.Postmaster, unix.SIGQUIT); err != nil {
+			return err
+		}
+		// It takes its time, and cannot be called back: whether it happened must be known when the fault ends.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goneBound)
+		defer cancel()
+		_ = proc.WaitGone(ctx, u.Postmaster) // Confirm says it when it is not gone
+		return nil
 	case howPause:
 		if u, err = d.again(ctx, u, save); err != nil {
 			return err

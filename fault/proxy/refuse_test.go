@@ -62,7 +62,7 @@ func TestRefusals(t *testing.T) {
 		{with(inside, "cut", true), "fault proxy: cut: needs the server of a running Toxiproxy: a proxy that begins with the fault has nothing to cut; reset and timeout can be made here"},
 		{with(server, "cut", true, "stream", "up"), "fault proxy: stream: a cut is of both: leave it out"},
 		{with(delay, "stream", "sideways"), "fault proxy: stream: must be down, up or both"},
-		{with(delay, "toxicity", 1), `fault proxy: json: unknown field "toxicity"`},
+		{with(delay, "toxicity", 1), `fault proxy: unknown field "toxicity"`},
 
 		{with(delay, "listen", "0.0.0.0:"+strings.Split(free, ":")[1]), "listen: other hosts could reach " + upstream + " through 0.0.0.0:" + strings.Split(free, ":")[1] + ": listen on 127.0.0.1, or say expose: true"},
 		{with(delay, "listen", upstream), "listen: " + upstream + " is in use: the proxy of this fault needs a port of its own; for one that runs already give server and name"},
