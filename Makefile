@@ -21,9 +21,15 @@ holders: ## bin/belay-hold-SYSTEM-ARCHITECTURE for each of HOLDERS
 		CGO_ENABLED=0 GOOS=$${h%-*} GOARCH=$${h#*-} $(GO) build -trimpath -ldflags="-s -w" -o bin/belay-hold-$$h ./cmd/belay-hold || exit 1; \
 	done
 
+# These measure how much of a processor somebody gets, and how late a packet is: they run by themselves.
+ALONE = fault/resource$$|fault/network/shape$$
+# These take minutes: they begin first, so that none of them is left at the end.
+LONG = ./test/e2e ./fault/remote ./fault/kubernetes ./fault/docker ./fault/aws
+
 .PHONY: test
 test: parts ## the whole test suite; installs or starts the real parts that it needs, and says so
-	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) $$($(GO) list $(LONG) ./... | grep -v -E '$(ALONE)')
+	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) -p 1 $$($(GO) list ./... | grep -E '$(ALONE)')
 
 .PHONY: parts
 parts: ## look for the real parts that the tests use; as root, install what is missing

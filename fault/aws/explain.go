@@ -24,6 +24,9 @@ func explain(verb string, err error) error {
 		}
 		return fmt.Errorf("%s: %s does not answer: %w: look at region, endpoint and the network", verb, at, sent.Err)
 	}
+	if unread := (*smithy.DeserializationError)(nil); errors.As(err, &unread) {
+		return fmt.Errorf("%s: what answers there does not speak as AWS does: look at endpoint and AWS_ENDPOINT_URL", verb)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: AWS did not answer in time: look at region, endpoint and the network: %w", verb, context.DeadlineExceeded)
 	}
@@ -37,7 +40,7 @@ func (a answered) Error() string {
 	hint := ""
 	switch a.code {
 	case "UnknownError": // what answered did not speak AWS's language
-		return a.verb + ": what answers there is not AWS: look at endpoint and AWS_ENDPOINT_URL"
+		return a.verb + ": what answers there does not speak as AWS does: look at endpoint and AWS_ENDPOINT_URL"
 	case "UnauthorizedOperation", "AccessDenied", "AccessDeniedException":
 		hint = ": the credentials lack a permission"
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":

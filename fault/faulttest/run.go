@@ -353,7 +353,7 @@ func kill(t *testing.T, r Rig, point string, who []string) {
 	}
 	st := x.settled(r.within())
 	injected := point != "recorded" && point != "armed" && point != "injecting"
-	if point == "injecting" && r.OneShot && st.State == fault.Ended {
+	if (point == "injecting" || point == "armed") && r.OneShot && st.State == fault.Ended {
 		// The runner died in the very moment of the injection, which was faster than the end of its input. Nothing can take that
 		// back; what counts is that the record says so.
 		injected = true

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -114,7 +115,7 @@ func (p place) open() (*cluster, error) {
 func (p place) config() (*rest.Config, string, error) {
 	if len(p.Files) > 0 {
 		config, err := p.loader().ClientConfig()
-		if clientcmd.IsContextNotFound(err) {
+		if err != nil && p.Context != "" && strings.HasSuffix(err.Error(), "does not exist") {
 			return nil, "", fmt.Errorf("read kubeconfig: %w: `kubectl config get-contexts` shows those there are", err)
 		}
 		if err != nil {
