@@ -45,6 +45,9 @@ func guard(ref netns.Ref, f filter.Filter) error {
 	for _, p := range f.To {
 		for _, n := range p.Nets {
 			cut = append(cut, swept(n, gateways)...)
+			if n.IsSingleIP() && n.Addr().IsLoopback() && len(p.Ports) == 0 {
+				cut = append(cut, fmt.Sprintf("every port of the loopback %s", n.Addr()))
+			}
 		}
 	}
 	slices.Sort(cut)

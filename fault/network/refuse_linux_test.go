@@ -143,6 +143,11 @@ func TestRunnersPath(t *testing.T) {
 	if _, err := planned(t, object{"partition": "127.0.0.0/8"}); err == nil || !strings.Contains(err.Error(), "the loopback 127.0.0.1 (in 127.0.0.0/8)") {
 		t.Errorf("the loopback: %v, want a refusal", err)
 	}
+	for _, lo := range []string{"127.0.0.1", "::1"} {
+		if _, err := planned(t, object{"partition": lo}); err == nil || !strings.Contains(err.Error(), "every port of the loopback "+lo) {
+			t.Errorf("%s: %v, want a refusal", lo, err)
+		}
+	}
 	if _, err := planned(t, object{"partition": "0.0.0.0/0", "everything": true}); err == nil || !strings.Contains(err.Error(), "the loopback 127.0.0.1 (in 0.0.0.0/0)") {
 		t.Errorf("everything: %v, want a refusal", err)
 	}
