@@ -40,7 +40,7 @@ torture: parts ## the long runs: 50 truths, 40 random kills a fault and two at e
 	BELAY_TORTURE=1 $(GO) test -count=1 -timeout 180m ./...
 
 .PHONY: kills
-kills: parts ## 40 random kills a fault: how long until it is gone, by mechanism (needs an idle machine; as root, all of them)
+kills: parts ## KILLS (default 40) random kills of each fault of this host: how long until it is gone, by mechanism (on an idle machine, as root)
 	@bash tools/kills
 
 .PHONY: race

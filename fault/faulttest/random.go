@@ -14,10 +14,12 @@ import (
 	"github.com/belay-dr/belay/fault/hold"
 )
 
-// seedVar names the seed of the random kills, to repeat them; timesVar a file to which each time from kill to gone is added.
+// seedVar names the seed of the random kills, to repeat them; roundsVar how many there are of each rig; timesVar a file to which each
+// time from kill to gone is added: with it nothing else is tried.
 const (
-	seedVar  = "BELAY_SEED"
-	timesVar = "BELAY_KILL_TIMES"
+	seedVar   = "BELAY_SEED"
+	roundsVar = "BELAY_KILLS"
+	timesVar  = "BELAY_KILL_TIMES"
 )
 
 // KillTime is one line of that file: how long after a kill the effect was gone.
@@ -35,6 +37,9 @@ func random(t *testing.T, rig func(testing.TB) Rig) {
 	rounds := 4
 	if os.Getenv("BELAY_TORTURE") != "" {
 		rounds = 40
+	}
+	if n, err := strconv.Atoi(os.Getenv(roundsVar)); err == nil {
+		rounds = n
 	}
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64); err == nil {

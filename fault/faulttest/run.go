@@ -30,6 +30,10 @@ func (r Rig) limit(short time.Duration) time.Duration { return max(short, r.With
 
 // Run tries one fault in every way. New makes a fresh rig.
 func Run(t *testing.T, rig func(t testing.TB) Rig) {
+	if os.Getenv(timesVar) != "" {
+		t.Run("random kills", func(t *testing.T) { random(t, rig) })
+		return
+	}
 	t.Run("plan changes nothing", func(t *testing.T) { planOnly(t, rig(t)) })
 	t.Run("revert twice", func(t *testing.T) { revertTwice(t, rig(t)) })
 	t.Run("hold and release", func(t *testing.T) { holdAndRelease(t, rig(t)) })
