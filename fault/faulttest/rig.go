@@ -55,7 +55,19 @@ func Spec(t testing.TB, v any) fault.Spec {
 // stateDir is an undo directory of its own.
 func stateDir(t testing.TB) string {
 	t.Helper()
-	return filepath.Join(t.TempDir(), "holds")
+	dir, err := os.MkdirTemp("", "belay-holds-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// A reaper that was just being started when its holder was killed may still write here, once.
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if err := os.RemoveAll(dir); err == nil || time.Now().After(end) {
+				return
+			}
+		}
+	})
+	return filepath.Join(dir, "holds")
 }
 
 func request(r Rig) hold.Request {
