@@ -20,12 +20,19 @@ const (
 	// nudges is how often threads may be let go on to leave the vDSO, each time a little longer than the last, up to longest.
 	nudges   = 500
 	shortest = 10 * time.Microsecond
-	longest  = 2 * time.Millisecond
+	longest  = 5 * time.Millisecond // on a busy machine it may be long until a thread runs at all
 )
+
+// patience is how often it may be that the threads cannot be brought out of the vDSO; they stand still meanwhile.
+const patience = 4
+
+// errCrowded says so.
+var errCrowded = errors.New("its threads do not leave the vDSO")
 
 // stopped stops every thread of a process outside its vDSO, and does something.
 func stopped(ctx context.Context, p proc.Process, a area, do func(trace.Tracing) error) error {
 	var err error
+	crowded := 0
 	for range tries {
 		var h *trace.Hold
 		if h, err = trace.Seize(ctx, p); err != nil {
@@ -41,7 +48,10 @@ func stopped(ctx context.Context, p proc.Process, a area, do func(trace.Tracing)
 			return do(x)
 		})
 		err = errors.Join(err, h.Release(ctx))
-		if !errors.Is(err, errInside) {
+		if errors.Is(err, errCrowded) {
+			crowded++
+		}
+		if !errors.Is(err, errInside) && !errors.Is(err, errCrowded) || crowded == patience {
 			return err
 		}
 		select {
@@ -72,7 +82,7 @@ func leave(x trace.Tracing, a area) error {
 		}
 		about = min(about*3/2, longest)
 	}
-	return errors.New("its threads do not leave the vDSO")
+	return errCrowded
 }
 
 // holds says that a thread stands in the area. One that has ended stands nowhere.
