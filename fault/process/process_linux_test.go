@@ -185,7 +185,7 @@ func TestByName(t *testing.T) {
 		_, _, err := plan(t, spec)
 		return err != nil && strings.Contains(err.Error(), "names 2 processes")
 	})
-	want(fmt.Sprintf("name belay-process-test-victim of %s names 2 processes and max is 1: %d (belay-process-t), %d (belay-process-t)", owner, first, second))
+	want(fmt.Sprintf("name belay-process-test-victim of %s names 2 processes and max is 1: choose fewer, or raise max: %d (belay-process-t), %d (belay-process-t)", owner, first, second))
 	spec["kill"].(object)["owner"] = "4711"
 	want(fmt.Sprintf("no process called belay-process-test-victim belongs to 4711: %d (belay-process-t), %d (belay-process-t) of other users", first, second))
 	spec["kill"].(object)["owner"] = "no-such-user"

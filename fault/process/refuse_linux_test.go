@@ -107,7 +107,7 @@ func TestHolderInGroup(t *testing.T) {
 		for _, pid := range three {
 			in(pid)
 		}
-		want(fmt.Sprintf("cgroup %s names 3 processes and max is 2: %d (sleep), %d (sleep), %d (sleep)", name, three[0], three[1], three[2]))
+		want(fmt.Sprintf("cgroup %s names 3 processes and max is 2: choose fewer, or raise max: %d (sleep), %d (sleep), %d (sleep)", name, three[0], three[1], three[2]))
 	}
 }
 
