@@ -35,7 +35,7 @@ func burnWork(stdin io.Reader, stdout io.Writer) error {
 		}
 	}
 	for range b.CPUs {
-		go burnThread(b.Load)
+		go burnThread(b.Load, b.CPUs)
 	}
 	if !b.Wait {
 		if err := worker.Ready(stdout); err != nil {
@@ -46,20 +46,21 @@ func burnWork(stdin io.Reader, stdout io.Writer) error {
 	return nil
 }
 
-// burnThread uses that part of one processor for ever. It compares what it used with what it should have used since it
-// began, so that neither a late timer nor a busy machine makes it drift; what it missed by more than a cycle it does not catch up.
-func burnThread(load float64) {
+// burnThread uses that part of one processor for ever, as one of so many threads. It compares its share of what the process used,
+// with the runtime's own threads, with what it should have used since it began, so that neither a late timer nor a busy machine makes it drift; what it missed by more than a cycle it does not catch up.
+func burnThread(load float64, threads int) {
 	runtime.LockOSThread()
-	due, next, n := threadTime(), time.Now(), uint64(1)
+	share := func() time.Duration { return processTime(0) / time.Duration(threads) }
+	due, next, n := share(), time.Now(), uint64(1)
 	for {
 		next = next.Add(cycle)
 		due += time.Duration(load * float64(cycle))
-		used := threadTime()
+		used := share()
 		due = max(due, used-cycle)
 		due = min(due, used+cycle)
 		for used < due && (load == 1 || time.Now().Before(next)) {
 			n = spin(n)
-			used = threadTime()
+			used = share()
 		}
 		if wait := time.Until(next); wait < -cycle || load == 1 {
 			next = time.Now()
@@ -79,9 +80,6 @@ func spin(n uint64) uint64 {
 	}
 	return n
 }
-
-// threadTime is the processor time of this thread.
-func threadTime() time.Duration { return clockNow(unix.CLOCK_THREAD_CPUTIME_ID) }
 
 // processTime is the processor time of a process; 0 is this one. It is 0 when the process is gone.
 func processTime(pid int) time.Duration {
