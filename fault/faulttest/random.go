@@ -82,8 +82,7 @@ func randomKill(t *testing.T, rig Rig, r *rand.Rand) {
 		time.Sleep(wait)
 	}
 	broken := rig.Broken()
-	x.killEach(who)
-	killed := time.Now()
+	killed := x.killEach(who)
 	if point != "" && !has(who, "holder") {
 		x.goOn()
 	}
@@ -105,8 +104,8 @@ func has(who []string, one string) bool {
 	return false
 }
 
-// killEach kills without giving anybody the time to help another. Who is frozen cannot see the others die.
-func (x *run) killEach(who []string) {
+// killEach returns when the first was killed. It kills without giving anybody the time to help another. Who is frozen cannot see the others die.
+func (x *run) killEach(who []string) (began time.Time) {
 	pids := map[string]int{}
 	for _, w := range who {
 		pids[w] = x.pid(w)
@@ -116,12 +115,14 @@ func (x *run) killEach(who []string) {
 			x.signal(w, 19)
 		}
 	}
+	began = time.Now()
 	for _, w := range who {
 		x.kill(w)
 	}
 	for _, w := range who {
 		x.until("the "+w+" is gone", 5*time.Second, func() bool { return !runs(pids[w]) })
 	}
+	return began
 }
 
 // over waits for the end of the effect that a kill must bring about, and notes how long it took.
