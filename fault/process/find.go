@@ -55,7 +55,7 @@ func (v Victim) pids() (pids []int, what string, group *Group, err error) {
 	case len(v.among) > 0:
 		return v.among, "it", nil, nil
 	case v.PIDFile != "":
-		pids, err = readPIDFile(v.PIDFile)
+		pids, err = proc.ReadPIDFile(v.PIDFile)
 		return pids, v.PIDFile, nil, err
 	case v.Name != "":
 		pids, err = v.called()

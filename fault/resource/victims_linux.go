@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/belay-dr/belay/fault/proc"
 )
@@ -16,7 +14,7 @@ func (v Victims) find() ([]proc.Info, error) {
 	pids := []int{v.PID}
 	if v.PIDFile != "" {
 		var err error
-		if pids, err = readPIDFile(v.PIDFile); err != nil {
+		if pids, err = proc.ReadPIDFile(v.PIDFile); err != nil {
 			return nil, err
 		}
 	}
@@ -55,35 +53,4 @@ func (v Victims) look(pid int, own []int) (proc.Info, error) {
 		return i, fmt.Errorf("%s belongs to user %d: say any_user: true if root may hit it", i, i.UID)
 	}
 	return i, nil
-}
-
-// maxPIDFile is larger than any pid file.
-const maxPIDFile = 64 << 10
-
-func readPIDFile(path string) ([]int, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read pid file: %w", err)
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxPIDFile {
-		return nil, fmt.Errorf("read pid file: %s is not a small file", path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read pid file: %w", err)
-	}
-	var out []int
-	for word := range strings.FieldsSeq(string(b)) {
-		pid, err := strconv.Atoi(word)
-		if err != nil {
-			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID", path, short(word))
-		}
-		if !slices.Contains(out, pid) {
-			out = append(out, pid)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("read pid file: %s is empty", path)
-	}
-	return out, nil
 }

@@ -1,4 +1,4 @@
-package process
+package proc
 
 import (
 	"errors"
@@ -13,7 +13,8 @@ import (
 // maxPIDFile is larger than any pid file.
 const maxPIDFile = 64 << 10
 
-func readPIDFile(path string) ([]int, error) {
+// ReadPIDFile reads the process IDs in a file, each once, in their order.
+func ReadPIDFile(path string) ([]int, error) {
 	st, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read pid file: there is no %s: is the service up, and is this where it writes its process ID", path)
@@ -32,7 +33,7 @@ func readPIDFile(path string) ([]int, error) {
 	for word := range strings.FieldsSeq(string(b)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil {
-			return nil, fmt.Errorf("read pid file: %s: %q is not a process ID: is it the right file", path, word)
+			return nil, fmt.Errorf("read pid file: %s: %.40q is not a process ID: is it the right file", path, word)
 		}
 		if !slices.Contains(out, pid) {
 			out = append(out, pid)
